@@ -1,7 +1,5 @@
 # Flags and helpers shared by every target of the project.
 
-set(CMAKE_CXX_VISIBILITY_PRESET hidden)
-set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(TIELINE_CCACHE ccache)
