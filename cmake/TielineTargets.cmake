@@ -1,42 +1,95 @@
-# Flags and helpers shared by every target of the project.
+# The functions that rooms declare their targets with. Sources are globbed, so
+# adding a file needs no edit here.
 
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# The .cc files below the current folder, except those of nested folders that
+# have a CMakeLists.txt (targets of their own).
+function(tieline_sources out)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB_RECURSE nested CONFIGURE_DEPENDS CMakeLists.txt)
+  foreach(list ${nested})
+    get_filename_component(folder ${list} DIRECTORY)
+    if(NOT folder STREQUAL CMAKE_CURRENT_SOURCE_DIR)
+      list(FILTER sources EXCLUDE REGEX "^${folder}/")
+    endif()
+  endforeach()
+  set(${out} ${sources} PARENT_SCOPE)
+endfunction()
 
-find_program(TIELINE_CCACHE ccache)
-if(TIELINE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${TIELINE_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${TIELINE_CCACHE})
-endif()
-find_program(TIELINE_MOLD mold)
+# tieline_internal(NAME [SOURCES ...] [LIBS ...]): the objects of an internal
+# target, tieline_NAME. Link it to get them; it is never installed by itself:
+# an adapter that lists it under INTERNAL carries its objects.
+function(tieline_internal name)
+  cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})
+  if(NOT T_SOURCES)
+    tieline_sources(T_SOURCES)
+  endif()
+  add_library(tieline_${name} OBJECT ${T_SOURCES})
+  target_include_directories(tieline_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(tieline_${name} PUBLIC tieline::tieline ${T_LIBS}
+                        PRIVATE tieline_flags)
+endfunction()
 
-add_library(tieline_flags INTERFACE)
-target_compile_features(tieline_flags INTERFACE cxx_std_20)
-target_compile_options(tieline_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-  -Wcast-qual -Woverloaded-virtual -Werror)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  target_compile_options(tieline_flags INTERFACE -Wthread-safety)
-endif()
-if(TIELINE_SANITIZE)
-  target_compile_options(tieline_flags INTERFACE
-    -fsanitize=${TIELINE_SANITIZE} -fno-sanitize-recover=all
-    -fno-omit-frame-pointer)
-  target_link_options(tieline_flags INTERFACE -fsanitize=${TIELINE_SANITIZE})
-endif()
-if(TIELINE_MOLD)
-  target_link_options(tieline_flags INTERFACE -fuse-ld=mold)
-endif()
+# tieline_adapter(NAME [REQUIRES package...] [LIBS target...]
+#                 [INTERNAL target...] [HINT text])
+#
+# Declares tieline::NAME from the sources below the current folder, with
+# include/ there as its public headers. When a package of REQUIRES is not on
+# this machine the adapter is left out with a message that ends in HINT; ask
+# `if(TARGET tieline::NAME)` before linking it. TIELINE_<NAME> is AUTO, ON
+# (a missing package is an error) or OFF. INTERNAL names tieline_internal
+# targets whose objects the adapter carries.
+function(tieline_adapter name)
+  cmake_parse_arguments(T "" "HINT" "REQUIRES;LIBS;INTERNAL" ${ARGN})
+  string(TOUPPER TIELINE_${name} option)
+  set(${option} AUTO CACHE STRING "Build the ${name} adapter: AUTO, ON or OFF")
+  if(NOT ${option})
+    message(STATUS "tieline: ${name} adapter left out: ${option} is OFF")
+    return()
+  endif()
+  foreach(package ${T_REQUIRES})
+    find_package(${package} QUIET)
+    if(NOT ${package}_FOUND)
+      set(reason "${package} was not found. ${T_HINT}")
+      if(NOT ${option} STREQUAL "AUTO")
+        message(FATAL_ERROR "tieline: ${name} adapter: ${reason}")
+      endif()
+      message(STATUS "tieline: ${name} adapter left out: ${reason}")
+      return()
+    endif()
+  endforeach()
 
-# tieline_test(NAME SOURCES... LIBS...): a Catch2 test program, registered with
-# ctest under its name. The shared main is compiled once.
+  tieline_sources(sources)
+  set(target tieline_${name})
+  add_library(${target} ${sources})
+  add_library(tieline::${name} ALIAS ${target})
+  target_include_directories(${target}
+    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC tieline::tieline
+                        PRIVATE $<BUILD_INTERFACE:tieline_flags> ${T_LIBS})
+  foreach(internal ${T_INTERNAL})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${internal}>)
+  endforeach()
+  message(STATUS "tieline: ${name} adapter included")
+endfunction()
+
+# tieline_test(NAME [SOURCES ...] [LIBS ...] [LABELS ...] [TIMEOUT seconds]):
+# a Catch2 test program (every .cc below the current folder unless SOURCES are
+# given), registered with ctest under its name. The shared main is compiled
+# once. Label `broker` marks programs that need real brokers.
 function(tieline_test name)
-  cmake_parse_arguments(T "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT T_SOURCES)
+    tieline_sources(T_SOURCES)
+  endif()
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE tieline_test_main tieline_flags
                         ${T_LIBS})
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
-  if(T_LABELS)
-    set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}")
-  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT}
+    LABELS "${T_LABELS}")
 endfunction()
