@@ -1,0 +1,77 @@
+// How drivers make messages from what arrives, and read those they send,
+// without decoding or copying what nobody asks for.
+//
+// Threads: a MessageSource is stateless and called from any thread; Decode of
+// one message is called once, Release once, after its last slice is gone.
+#ifndef TIELINE_DRIVER_MESSAGE_ACCESS_H_
+#define TIELINE_DRIVER_MESSAGE_ACCESS_H_
+
+#include <string_view>
+
+#include "tieline/bytes.h"
+#include "tieline/driver/message_fields.h"
+#include "tieline/message.h"
+
+namespace tieline::inline v0 {
+namespace driver {
+
+// What a message was received as. `handle` belongs to the client library (null
+// where there is none); `encoded` is the whole message as it came, if the
+// driver keeps it so that a sender of the same kind can pass it on.
+struct Native {
+  void* handle = nullptr;
+  Bytes encoded;
+};
+
+// One object a backend (or several, where it has several native forms):
+// identity says what a Native is.
+class MessageSource {
+ public:
+  virtual ~MessageSource() = default;
+  // Fills `fields` (fresh) with everything but key and body bytes; also
+  // body_value for value and sequence bodies. Bytes that can't be decoded
+  // leave the field out: a driver checks form when it receives.
+  virtual void Decode(const Native& native, MessageFields* fields) const = 0;
+  // Frees the handle. May run on any thread; must not block.
+  virtual void Release(void* handle) const = 0;
+};
+
+// What has changed since the message was received; a bit set of these.
+enum Changed : uint32_t {
+  kChangedNothing = 0,
+  kChangedBody = 1,
+  kChangedKey = 2,
+  kChangedFields = 4,
+};
+
+struct NativeParts {
+  const MessageSource* source = nullptr;
+  Native native;
+  BodyKind body_kind = BodyKind::kData;
+  // Must point into the native form, or into memory that outlives it. A slice
+  // with an owner may be given instead through `encoded`.
+  std::string_view body;
+  bool has_key = false;
+  std::string_view key;
+};
+
+// Makes a message around a native one; takes over `parts.native.handle`.
+Message MakeMessage(NativeParts parts);
+
+// The native form, or null when the message was not received from `source`.
+// `*changed` says what no longer holds.
+const Native* NativeOf(const Message& message, const MessageSource* source,
+                       uint32_t* changed);
+
+// All fields (decoded now, if they were not).
+const MessageFields& FieldsOf(const Message& message);
+MessageFields& MutableFieldsOf(Message& message);
+
+// True when the message has fields other than body and key, without decoding
+// (true also when that is not known).
+bool MayHaveFields(const Message& message);
+
+}  // namespace driver
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_DRIVER_MESSAGE_ACCESS_H_
