@@ -61,6 +61,7 @@ function(tieline_adapter name)
   tieline_sources(sources)
   set(target tieline_${name})
   add_library(${target} ${sources})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   add_library(tieline::${name} ALIAS ${target})
   target_include_directories(${target}
     PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
@@ -71,6 +72,10 @@ function(tieline_adapter name)
   foreach(internal ${T_INTERNAL})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${internal}>)
   endforeach()
+  tieline_install(${name} ${target} PACKAGES ${T_REQUIRES}
+    INCLUDE ${CMAKE_CURRENT_SOURCE_DIR}/include)
+  tieline_pc(tieline-${name} "Tieline's ${name} backend" ${target}
+    "tieline = ${PROJECT_VERSION}" ${T_REQUIRES})
   message(STATUS "tieline: ${name} adapter included")
 endfunction()
 
