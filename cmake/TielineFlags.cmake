@@ -35,3 +35,8 @@ endif()
 if(TIELINE_MOLD AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_link_options(tieline_flags INTERFACE -fuse-ld=mold)
 endif()
+
+# What every test runs with.
+set(TIELINE_TEST_ENVIRONMENT
+  "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp"
+  "UBSAN_OPTIONS=print_stacktrace=1")

@@ -96,5 +96,27 @@ function(tieline_test name)
                         ${T_LIBS})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT}
-    LABELS "${T_LABELS}")
+    LABELS "${T_LABELS}" ENVIRONMENT
+    "${TIELINE_TEST_ENVIRONMENT};TIELINE_TEST_NAME=${name}")
+endfunction()
+
+# tieline_python_test(NAME [SCRIPT file] [LABELS ...] [TIMEOUT seconds]
+#                     [ENVIRONMENT VAR=value...]): a test program in Python
+# (NAME.py here, see tests/support/python_test.py). Label `broker` as above;
+# `slow` keeps it out of scripts/test --fast.
+find_package(Python3 COMPONENTS Interpreter QUIET)
+function(tieline_python_test name)
+  cmake_parse_arguments(T "" "SCRIPT;TIMEOUT" "LABELS;ENVIRONMENT" ${ARGN})
+  if(NOT T_SCRIPT)
+    set(T_SCRIPT ${name}.py)
+  endif()
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 600)
+  endif()
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B
+    ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT}
+    LABELS "${T_LABELS}" ENVIRONMENT
+    "${TIELINE_TEST_ENVIRONMENT};TIELINE_BUILD_DIR=${PROJECT_BINARY_DIR};\
+TIELINE_TEST_NAME=${name};${T_ENVIRONMENT}")
 endfunction()
