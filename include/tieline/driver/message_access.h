@@ -1,8 +1,9 @@
 // How drivers make messages from what arrives, and read those they send,
 // without decoding or copying what nobody asks for.
 //
-// Threads: a MessageSource is stateless and called from any thread; Decode of
-// one message is called once, Release once, after its last slice is gone.
+// Threads: a MessageSource is stateless and called from any thread. Decode of
+// one message may run on two threads at a time and must give both the same;
+// Release is called once, after the message's last slice is gone.
 #ifndef TIELINE_DRIVER_MESSAGE_ACCESS_H_
 #define TIELINE_DRIVER_MESSAGE_ACCESS_H_
 
@@ -67,9 +68,14 @@ const Native* NativeOf(const Message& message, const MessageSource* source,
 const MessageFields& FieldsOf(const Message& message);
 MessageFields& MutableFieldsOf(Message& message);
 
-// True when the message has fields other than body and key, without decoding
-// (true also when that is not known).
+// False when the message certainly has nothing but body, key and perhaps an id
+// (Message::has(Field::kId), Message::id()); nothing is decoded to find out.
+// The fast path of encoders.
 bool MayHaveFields(const Message& message);
+
+// Gives a message without an id this one; false when it has one. Up to 31
+// bytes cost no allocation.
+bool StampId(Message& message, std::string_view id);
 
 }  // namespace driver
 }  // namespace tieline::inline v0

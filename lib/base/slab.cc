@@ -1,0 +1,181 @@
+#include "lib/base/slab.h"
+
+#include <array>
+#include <cstdint>
+#include <new>
+#include <vector>
+
+#include "lib/base/mutex.h"
+
+namespace tieline::inline v0 {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TIELINE_SLAB_OFF 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TIELINE_SLAB_OFF 1
+#endif
+#endif
+
+constexpr std::array<size_t, 5> kClasses = {64, 256, 384, 640, 1152};
+constexpr size_t kBatch = 64;
+// Blocks kept for reuse by all threads together, a class: at most this many
+// batches (18 MiB in the largest class).
+constexpr size_t kSharedBatches = 256;
+
+size_t ClassOf(size_t size) {
+  for (size_t i = 0; i < kClasses.size(); ++i) {
+    if (size <= kClasses[i]) return i;
+  }
+  return kClasses.size();
+}
+
+struct Block {
+  Block* next;
+};
+
+// A chain of kBatch blocks.
+struct Shared {
+  Mutex mu;
+  std::vector<Block*> batches ABSL_GUARDED_BY(mu);
+};
+
+Shared& SharedOf(size_t c) {
+  static auto* shared = new std::array<Shared, kClasses.size()>;
+  return (*shared)[c];
+}
+
+// Plain data, so that it can be used before and after the thread's own
+// destructors; Flush at thread exit is a separate object's.
+struct Cache {
+  struct List {
+    Block* head = nullptr;    // the list in use
+    size_t count = 0;
+    Block* spare = nullptr;   // a full batch, or none
+  };
+  std::array<List, kClasses.size()> lists;
+  bool registered = false;
+  bool gone = false;
+};
+
+thread_local constinit Cache cache;
+
+void FreeChain(Block* head) {
+  while (head != nullptr) {
+    Block* next = head->next;
+    ::operator delete(head);
+    head = next;
+  }
+}
+
+void Give(size_t c, Block* batch) {
+  Shared& shared = SharedOf(c);
+  {
+    MutexLock lock(&shared.mu);
+    if (shared.batches.size() < kSharedBatches) {
+      shared.batches.push_back(batch);
+      return;
+    }
+  }
+  FreeChain(batch);
+}
+
+Block* Take(size_t c) {
+  Shared& shared = SharedOf(c);
+  MutexLock lock(&shared.mu);
+  if (shared.batches.empty()) return nullptr;
+  Block* batch = shared.batches.back();
+  shared.batches.pop_back();
+  return batch;
+}
+
+struct Flusher {
+  ~Flusher() {
+    cache.gone = true;
+    for (Cache::List& list : cache.lists) {
+      FreeChain(list.head);
+      FreeChain(list.spare);
+      list = {};
+    }
+  }
+};
+
+bool Register() {
+  if (cache.gone) return false;
+  static thread_local Flusher flusher;
+  cache.registered = true;
+  return true;
+}
+
+[[maybe_unused]] void* AllocateSlow(size_t c) {
+  if (!cache.registered && !Register()) return ::operator new(kClasses[c]);
+  Cache::List& list = cache.lists[c];
+  if (list.spare == nullptr) list.spare = Take(c);
+  if (list.spare == nullptr) return ::operator new(kClasses[c]);
+  list.head = list.spare;
+  list.count = kBatch;
+  list.spare = nullptr;
+  Block* block = list.head;
+  list.head = block->next;
+  --list.count;
+  return block;
+}
+
+[[maybe_unused]] bool MakeRoom(size_t c) {
+  if (!cache.registered && !Register()) return false;
+  Cache::List& list = cache.lists[c];
+  if (list.count < kBatch) return true;
+  if (list.spare != nullptr) Give(c, list.spare);
+  list.spare = list.head;
+  list.head = nullptr;
+  list.count = 0;
+  return true;
+}
+
+}  // namespace
+
+#if defined(TIELINE_SLAB_OFF)
+
+void* SlabAllocate(size_t size) { return ::operator new(size); }
+void SlabFree(void* block, size_t /*size*/) { ::operator delete(block); }
+size_t SlabRoundUp(size_t size) { return size; }
+
+#else
+
+void* SlabAllocate(size_t size) {
+  const size_t c = ClassOf(size);
+  if (c == kClasses.size()) return ::operator new(size);
+  Cache::List& list = cache.lists[c];
+  if (list.head == nullptr) return AllocateSlow(c);
+  Block* block = list.head;
+  list.head = block->next;
+  --list.count;
+  return block;
+}
+
+void SlabFree(void* block, size_t size) {
+  const size_t c = ClassOf(size);
+  if (c == kClasses.size()) {
+    ::operator delete(block);
+    return;
+  }
+  Cache::List& list = cache.lists[c];
+  if ((list.count >= kBatch || !cache.registered) && !MakeRoom(c)) {
+    ::operator delete(block);
+    return;
+  }
+  auto* b = static_cast<Block*>(block);
+  b->next = list.head;
+  list.head = b;
+  ++list.count;
+}
+
+size_t SlabRoundUp(size_t size) {
+  const size_t c = ClassOf(size);
+  return c == kClasses.size() ? size : kClasses[c];
+}
+
+#endif
+
+}  // namespace tieline::inline v0

@@ -1,0 +1,100 @@
+#include "lib/message_rep.h"
+
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "lib/base/slab.h"
+
+namespace tieline::inline v0 {
+
+MessageRep* MessageRep::Make(size_t inline_body) {
+  const size_t size = sizeof(MessageRep) + inline_body;
+  return new (SlabAllocate(size)) MessageRep(size);
+}
+
+MessageRep::~MessageRep() {
+  delete fields_.load(std::memory_order_acquire);
+  if (native.handle != nullptr) source->Release(native.handle);
+}
+
+void MessageRep::Destroy() {
+  const size_t size = allocated_;
+  this->~MessageRep();
+  SlabFree(this, size);
+}
+
+const MessageFields* MessageRep::Fields() const {
+  MessageFields* fields = fields_.load(std::memory_order_acquire);
+  if (fields != nullptr) return fields;
+  if (source == nullptr && id_size_ == 0) return nullptr;
+  auto made = std::make_unique<MessageFields>();
+  if (source != nullptr) source->Decode(native, made.get());
+  if (id_size_ > 0) {
+    made->id = std::string(id());
+    made->id_type = Type::kString;
+    made->mark(Field::kId);
+  }
+  if (fields_.compare_exchange_strong(fields, made.get(),
+                                      std::memory_order_acq_rel)) {
+    return made.release();
+  }
+  return fields;  // somebody else was first
+}
+
+MessageFields& MessageRep::MutableFields() {
+  changed |= driver::kChangedFields;
+  if (Fields() == nullptr) {
+    fields_.store(new MessageFields, std::memory_order_release);
+  }
+  id_size_ = 0;  // from now on the fields' own
+  return *fields_.load(std::memory_order_acquire);
+}
+
+MessageRep* MessageRep::Clone() {
+  MessageRep* copy = Make();
+  if (const MessageFields* fields = Fields()) {
+    copy->fields_.store(new MessageFields(*fields),
+                        std::memory_order_release);
+  }
+  copy->kind = kind;
+  copy->has_key = has_key;
+  if (has_key) copy->SetKey(key);
+  if (kind == BodyKind::kData) copy->SetBody(BodyBytes());
+  copy->changed = driver::kChangedBody | driver::kChangedKey |
+                  driver::kChangedFields;
+  return copy;
+}
+
+std::string_view MessageRep::id() const {
+  if (id_size_ > 0) return {id_.data(), id_size_};
+  const MessageFields* fields = Fields();
+  return fields == nullptr ? std::string_view() : fields->id;
+}
+
+void MessageRep::set_short_id(std::string_view id) {
+  std::memcpy(id_.data(), id.data(), id.size());
+  id_size_ = static_cast<uint8_t>(id.size());
+}
+
+void MessageRep::SetBody(Bytes bytes) {
+  kind = BodyKind::kData;
+  body_pin_ = std::move(bytes);
+  body = body_pin_.view();
+  changed |= driver::kChangedBody;
+}
+
+Bytes MessageRep::BodyBytes() {
+  if (body_pin_.owner() != nullptr) return body_pin_;
+  Ref();
+  return Bytes::Adopt(body, this);
+}
+
+void MessageRep::SetKey(std::string_view k) {
+  key_storage_.assign(k);
+  key = key_storage_;
+  has_key = true;
+  changed |= driver::kChangedKey;
+}
+
+}  // namespace tieline::inline v0
