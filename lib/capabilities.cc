@@ -6,12 +6,24 @@ namespace tieline::inline v0 {
 namespace {
 
 constexpr std::array<std::string_view, kCapabilityCount> kNames = {
-    "ordering",          "ordered-pipelining", "broker-redelivery",
-    "dead-letter",       "attempt-count",      "defer",
-    "schedule",          "cancel-scheduled",   "ttl",
-    "sessions",          "lock-renewal",       "duplicate-detection",
-    "transactions",      "peek",               "depth",
-    "list-entities",     "create-entity",      "replay",
+    "ordering",
+    "ordered-pipelining",
+    "broker-redelivery",
+    "dead-letter",
+    "attempt-count",
+    "defer",
+    "schedule",
+    "cancel-scheduled",
+    "ttl",
+    "sessions",
+    "lock-renewal",
+    "duplicate-detection",
+    "transactions",
+    "peek",
+    "depth",
+    "list-entities",
+    "create-entity",
+    "replay",
     "single-settle",
 };
 

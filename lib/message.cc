@@ -110,15 +110,13 @@ Message& Message::set_key(std::string_view v) {
 }
 
 // The text fields, which are all alike.
-#define TIELINE_TEXT_FIELD(name, field)                \
-  std::string_view Message::name() const {             \
-    return FieldsOrNone(rep_).name;                    \
-  }                                                    \
-  Message& Message::set_##name(std::string_view v) {   \
-    MessageFields& fields = MutableFields();           \
-    fields.name = std::string(v);                      \
-    fields.mark(field);                                \
-    return *this;                                      \
+#define TIELINE_TEXT_FIELD(name, field)                                      \
+  std::string_view Message::name() const { return FieldsOrNone(rep_).name; } \
+  Message& Message::set_##name(std::string_view v) {                         \
+    MessageFields& fields = MutableFields();                                 \
+    fields.name = std::string(v);                                            \
+    fields.mark(field);                                                      \
+    return *this;                                                            \
   }
 
 TIELINE_TEXT_FIELD(subject, Field::kSubject)
@@ -131,13 +129,13 @@ TIELINE_TEXT_FIELD(user_id, Field::kUserId)
 #undef TIELINE_TEXT_FIELD
 
 // The fields that are plain values.
-#define TIELINE_VALUE_FIELD(type, name, field)                           \
-  type Message::name() const { return FieldsOrNone(rep_).name; }         \
-  Message& Message::set_##name(type v) {                                 \
-    MessageFields& fields = MutableFields();                             \
-    fields.name = v;                                                     \
-    fields.mark(field);                                                  \
-    return *this;                                                        \
+#define TIELINE_VALUE_FIELD(type, name, field)                   \
+  type Message::name() const { return FieldsOrNone(rep_).name; } \
+  Message& Message::set_##name(type v) {                         \
+    MessageFields& fields = MutableFields();                     \
+    fields.name = v;                                             \
+    fields.mark(field);                                          \
+    return *this;                                                \
   }
 
 TIELINE_VALUE_FIELD(uint32_t, group_sequence, Field::kGroupSequence)
@@ -152,8 +150,8 @@ absl::Duration Message::ttl() const { return FieldsOrNone(rep_).ttl; }
 
 Message& Message::set_ttl(absl::Duration v) {
   MessageFields& fields = MutableFields();
-  fields.ttl = std::max(absl::ZeroDuration(),
-                        absl::Trunc(v, absl::Milliseconds(1)));
+  fields.ttl =
+      std::max(absl::ZeroDuration(), absl::Trunc(v, absl::Milliseconds(1)));
   fields.mark(Field::kTtl);
   return *this;
 }
@@ -202,14 +200,12 @@ Message& Message::set_partition(int32_t v) {
 
 std::string_view Message::trace_parent() const {
   const Value* value = properties().Find("traceparent");
-  return value == nullptr ? std::string_view()
-                          : value->AsString().value_or("");
+  return value == nullptr ? std::string_view() : value->AsString().value_or("");
 }
 
 std::string_view Message::trace_state() const {
   const Value* value = properties().Find("tracestate");
-  return value == nullptr ? std::string_view()
-                          : value->AsString().value_or("");
+  return value == nullptr ? std::string_view() : value->AsString().value_or("");
 }
 
 Message& Message::set_trace_parent(std::string_view v) {
@@ -228,9 +224,7 @@ const Properties& Message::annotations() const {
   return FieldsOrNone(rep_).annotations;
 }
 
-const Properties& Message::footer() const {
-  return FieldsOrNone(rep_).footer;
-}
+const Properties& Message::footer() const { return FieldsOrNone(rep_).footer; }
 
 Message& Message::set_body(std::string_view data) {
   return set_body(Bytes::Copy(data));
@@ -272,9 +266,7 @@ Message& Message::set_annotation(std::string_view name, Value value) {
   return *this;
 }
 
-Properties& Message::mutable_properties() {
-  return MutableFields().properties;
-}
+Properties& Message::mutable_properties() { return MutableFields().properties; }
 
 Properties& Message::mutable_annotations() {
   return MutableFields().annotations;
@@ -293,27 +285,61 @@ Message& Message::clear(Field field) {
   MessageFields& f = rep->MutableFields();
   f.unmark(field);
   switch (field) {
-    case Field::kId: f.id.clear(); f.id_type = Type::kString; break;
+    case Field::kId:
+      f.id.clear();
+      f.id_type = Type::kString;
+      break;
     case Field::kCorrelationId:
       f.correlation_id.clear();
       f.correlation_id_type = Type::kString;
       break;
-    case Field::kSubject: f.subject.clear(); break;
-    case Field::kContentType: f.content_type.clear(); break;
-    case Field::kContentEncoding: f.content_encoding.clear(); break;
-    case Field::kTo: f.to.clear(); break;
-    case Field::kReplyTo: f.reply_to.clear(); break;
-    case Field::kReplyToKey: f.reply_to_key.clear(); break;
-    case Field::kUserId: f.user_id.clear(); break;
-    case Field::kGroupSequence: f.group_sequence = 0; break;
-    case Field::kPriority: f.priority = none.priority; break;
-    case Field::kDurable: f.durable = none.durable; break;
-    case Field::kTtl: f.ttl = none.ttl; break;
-    case Field::kCreated: f.created = none.created; break;
-    case Field::kExpires: f.expires = none.expires; break;
-    case Field::kDeliverAt: f.deliver_at = none.deliver_at; break;
-    case Field::kPartition: f.partition = none.partition; break;
-    case Field::kKey: break;
+    case Field::kSubject:
+      f.subject.clear();
+      break;
+    case Field::kContentType:
+      f.content_type.clear();
+      break;
+    case Field::kContentEncoding:
+      f.content_encoding.clear();
+      break;
+    case Field::kTo:
+      f.to.clear();
+      break;
+    case Field::kReplyTo:
+      f.reply_to.clear();
+      break;
+    case Field::kReplyToKey:
+      f.reply_to_key.clear();
+      break;
+    case Field::kUserId:
+      f.user_id.clear();
+      break;
+    case Field::kGroupSequence:
+      f.group_sequence = 0;
+      break;
+    case Field::kPriority:
+      f.priority = none.priority;
+      break;
+    case Field::kDurable:
+      f.durable = none.durable;
+      break;
+    case Field::kTtl:
+      f.ttl = none.ttl;
+      break;
+    case Field::kCreated:
+      f.created = none.created;
+      break;
+    case Field::kExpires:
+      f.expires = none.expires;
+      break;
+    case Field::kDeliverAt:
+      f.deliver_at = none.deliver_at;
+      break;
+    case Field::kPartition:
+      f.partition = none.partition;
+      break;
+    case Field::kKey:
+      break;
   }
   return *this;
 }

@@ -54,15 +54,14 @@ MessageFields& MessageRep::MutableFields() {
 MessageRep* MessageRep::Clone() {
   MessageRep* copy = Make();
   if (const MessageFields* fields = Fields()) {
-    copy->fields_.store(new MessageFields(*fields),
-                        std::memory_order_release);
+    copy->fields_.store(new MessageFields(*fields), std::memory_order_release);
   }
   copy->kind = kind;
   copy->has_key = has_key;
   if (has_key) copy->SetKey(key);
   if (kind == BodyKind::kData) copy->SetBody(BodyBytes());
-  copy->changed = driver::kChangedBody | driver::kChangedKey |
-                  driver::kChangedFields;
+  copy->changed =
+      driver::kChangedBody | driver::kChangedKey | driver::kChangedFields;
   return copy;
 }
 

@@ -44,7 +44,7 @@ class MessageRep final : public BytesOwner {
   Bytes BodyBytes();
   void SetKey(std::string_view key);
 
-  std::string_view body;          // of kData; empty otherwise
+  std::string_view body;  // of kData; empty otherwise
   std::string_view key;
   BodyKind kind = BodyKind::kNull;
   bool has_key = false;
@@ -58,7 +58,7 @@ class MessageRep final : public BytesOwner {
   void Destroy() override;
 
   const size_t allocated_;
-  Bytes body_pin_;                // when the body is a slice given by someone
+  Bytes body_pin_;  // when the body is a slice given by someone
   std::string key_storage_;
   mutable std::atomic<MessageFields*> fields_{nullptr};
   uint8_t id_size_ = 0;

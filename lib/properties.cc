@@ -15,8 +15,8 @@ void Properties::Set(std::string_view name, Value value) {
 }
 
 bool Properties::Remove(std::string_view name) {
-  return std::erase_if(
-             list_, [&](const Property& p) { return p.name == name; }) > 0;
+  return std::erase_if(list_,
+                       [&](const Property& p) { return p.name == name; }) > 0;
 }
 
 bool Properties::Rename(std::string_view from, std::string_view to) {

@@ -12,11 +12,11 @@ namespace tieline::inline v0 {
 namespace {
 
 constexpr std::array<std::string_view, 25> kTypeNames = {
-    "null",      "boolean",    "ubyte",      "ushort", "uint",
-    "ulong",     "byte",       "short",      "int",    "long",
-    "float",     "double",     "decimal32",  "decimal64", "decimal128",
-    "char",      "timestamp",  "uuid",       "binary", "string",
-    "symbol",    "list",       "map",        "array",  "described",
+    "null",   "boolean",   "ubyte",     "ushort",    "uint",
+    "ulong",  "byte",      "short",     "int",       "long",
+    "float",  "double",    "decimal32", "decimal64", "decimal128",
+    "char",   "timestamp", "uuid",      "binary",    "string",
+    "symbol", "list",      "map",       "array",     "described",
 };
 
 bool IsSigned(Type t) {
@@ -35,20 +35,30 @@ size_t DecimalWidth(Type t) {
 
 int64_t CutSigned(Type type, int64_t v) {
   switch (type) {
-    case Type::kByte: return static_cast<int8_t>(v);
-    case Type::kShort: return static_cast<int16_t>(v);
-    case Type::kInt: return static_cast<int32_t>(v);
-    default: return v;
+    case Type::kByte:
+      return static_cast<int8_t>(v);
+    case Type::kShort:
+      return static_cast<int16_t>(v);
+    case Type::kInt:
+      return static_cast<int32_t>(v);
+    default:
+      return v;
   }
 }
 
 uint64_t CutUnsigned(Type type, uint64_t v) {
   switch (type) {
-    case Type::kBool: return v != 0 ? 1 : 0;
-    case Type::kUByte: return static_cast<uint8_t>(v);
-    case Type::kUShort: return static_cast<uint16_t>(v);
-    case Type::kUInt: case Type::kChar: return static_cast<uint32_t>(v);
-    default: return v;
+    case Type::kBool:
+      return v != 0 ? 1 : 0;
+    case Type::kUByte:
+      return static_cast<uint8_t>(v);
+    case Type::kUShort:
+      return static_cast<uint16_t>(v);
+    case Type::kUInt:
+    case Type::kChar:
+      return static_cast<uint32_t>(v);
+    default:
+      return v;
   }
 }
 
@@ -92,10 +102,9 @@ std::string Base64(std::string_view bytes) {
   return absl::Base64Escape(ToAbsl(bytes));
 }
 
-absl::Status Expected(Type type, std::string_view text,
-                      std::string_view what) {
-  return InvalidArgument("\"{}\" is not a {}: expected {}",
-                         text.substr(0, 80), TypeName(type), what);
+absl::Status Expected(Type type, std::string_view text, std::string_view what) {
+  return InvalidArgument("\"{}\" is not a {}: expected {}", text.substr(0, 80),
+                         TypeName(type), what);
 }
 
 template <typename T>
@@ -129,8 +138,8 @@ absl::StatusOr<Value> ParseInteger(Type type, std::string_view text) {
 absl::StatusOr<Value> ParseFloat(Type type, std::string_view text) {
   if (text.substr(0, 4) == "nan:") {
     uint64_t bits = 0;
-    auto [end, ec] = std::from_chars(text.data() + 4,
-                                     text.data() + text.size(), bits, 16);
+    auto [end, ec] =
+        std::from_chars(text.data() + 4, text.data() + text.size(), bits, 16);
     const double v = std::bit_cast<double>(bits);
     if (ec == std::errc() && end == text.data() + text.size() &&
         std::isnan(v)) {
@@ -178,8 +187,8 @@ absl::StatusOr<Value> ParseUuid(std::string_view text) {
       ++i;
       continue;
     }
-    auto [end, ec] = std::from_chars(text.data() + i, text.data() + i + 2,
-                                     u[at], 16);
+    auto [end, ec] =
+        std::from_chars(text.data() + i, text.data() + i + 2, u[at], 16);
     if (ec != std::errc() || end != text.data() + i + 2) {
       return Expected(Type::kUuid, text, kWhat);
     }
@@ -314,12 +323,18 @@ std::string Value::ToText() const {
       return "";
     case Type::kBool:
       return bits_.u != 0 ? "true" : "false";
-    case Type::kUByte: case Type::kUShort: case Type::kUInt:
+    case Type::kUByte:
+    case Type::kUShort:
+    case Type::kUInt:
     case Type::kULong:
       return NumberText(bits_.u);
-    case Type::kByte: case Type::kShort: case Type::kInt: case Type::kLong:
+    case Type::kByte:
+    case Type::kShort:
+    case Type::kInt:
+    case Type::kLong:
       return NumberText(bits_.i);
-    case Type::kFloat: case Type::kDouble:
+    case Type::kFloat:
+    case Type::kDouble:
       return FloatText(type_, bits_.d);
     case Type::kChar:
       return fmt::format("U+{:04X}", bits_.u);
@@ -327,16 +342,22 @@ std::string Value::ToText() const {
       return TimestampText(bits_.i);
     case Type::kUuid:
       return UuidText(bits_.raw);
-    case Type::kDecimal32: case Type::kDecimal64: case Type::kDecimal128: {
+    case Type::kDecimal32:
+    case Type::kDecimal64:
+    case Type::kDecimal128: {
       std::string bytes;
       for (size_t i = 0; i < DecimalWidth(type_); ++i) {
         bytes += static_cast<char>(bits_.raw[i]);
       }
       return Base64(bytes);
     }
-    case Type::kString: case Type::kSymbol:
+    case Type::kString:
+    case Type::kSymbol:
       return text_;
-    case Type::kBinary: case Type::kList: case Type::kMap: case Type::kArray:
+    case Type::kBinary:
+    case Type::kList:
+    case Type::kMap:
+    case Type::kArray:
     case Type::kDescribed:
       return Base64(text_);
   }
@@ -352,11 +373,17 @@ absl::StatusOr<Value> Value::Parse(Type type, std::string_view text) {
       if (text == "true") return Value(true);
       if (text == "false") return Value(false);
       return Expected(type, text, "true or false");
-    case Type::kUByte: case Type::kUShort: case Type::kUInt:
-    case Type::kULong: case Type::kByte: case Type::kShort: case Type::kInt:
+    case Type::kUByte:
+    case Type::kUShort:
+    case Type::kUInt:
+    case Type::kULong:
+    case Type::kByte:
+    case Type::kShort:
+    case Type::kInt:
     case Type::kLong:
       return ParseInteger(type, text);
-    case Type::kFloat: case Type::kDouble:
+    case Type::kFloat:
+    case Type::kDouble:
       return ParseFloat(type, text);
     case Type::kChar:
       return ParseChar(text);
@@ -368,8 +395,13 @@ absl::StatusOr<Value> Value::Parse(Type type, std::string_view text) {
       return Value(text);
     case Type::kSymbol:
       return Value::Symbol(text);
-    case Type::kDecimal32: case Type::kDecimal64: case Type::kDecimal128:
-    case Type::kBinary: case Type::kList: case Type::kMap: case Type::kArray:
+    case Type::kDecimal32:
+    case Type::kDecimal64:
+    case Type::kDecimal128:
+    case Type::kBinary:
+    case Type::kList:
+    case Type::kMap:
+    case Type::kArray:
     case Type::kDescribed:
       return ParseBase64(type, text);
   }
@@ -381,14 +413,21 @@ bool operator==(const Value& a, const Value& b) {
   switch (a.type_) {
     case Type::kNull:
       return true;
-    case Type::kFloat: case Type::kDouble:
+    case Type::kFloat:
+    case Type::kDouble:
       return std::bit_cast<uint64_t>(a.bits_.d) ==
              std::bit_cast<uint64_t>(b.bits_.d);
-    case Type::kDecimal32: case Type::kDecimal64: case Type::kDecimal128:
+    case Type::kDecimal32:
+    case Type::kDecimal64:
+    case Type::kDecimal128:
     case Type::kUuid:
       return a.bits_.raw == b.bits_.raw;
-    case Type::kBinary: case Type::kString: case Type::kSymbol:
-    case Type::kList: case Type::kMap: case Type::kArray:
+    case Type::kBinary:
+    case Type::kString:
+    case Type::kSymbol:
+    case Type::kList:
+    case Type::kMap:
+    case Type::kArray:
     case Type::kDescribed:
       return a.text_ == b.text_;
     default:

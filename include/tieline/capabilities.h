@@ -15,19 +15,19 @@ namespace tieline::inline v0 {
 // Things that an application may need (ReceiverOptions::needs,
 // SenderOptions::needs). Each is a bit in Capabilities::bits.
 enum class Capability : uint8_t {
-  kOrdering,            // messages of one key are delivered in order
-  kOrderedPipelining,   // several sends of one key in flight stay in order
-                        // whatever becomes of the first
-  kBrokerRedelivery,    // an abandoned message comes back from the broker;
-                        // without it the core retries in place
-  kDeadLetter,          // the broker dead-letters; without it the core copies
-                        // to the configured dead-letter entity
-  kAttemptCount,        // deliveries carry the broker's count of attempts
+  kOrdering,           // messages of one key are delivered in order
+  kOrderedPipelining,  // several sends of one key in flight stay in order
+                       // whatever becomes of the first
+  kBrokerRedelivery,   // an abandoned message comes back from the broker;
+                       // without it the core retries in place
+  kDeadLetter,         // the broker dead-letters; without it the core copies
+                       // to the configured dead-letter entity
+  kAttemptCount,       // deliveries carry the broker's count of attempts
   kDefer,
-  kSchedule,            // deliver-at is honoured
+  kSchedule,  // deliver-at is honoured
   kCancelScheduled,
-  kTtl,                 // the broker expires messages
-  kSessions,            // lanes are sessions that can be accepted by name
+  kTtl,       // the broker expires messages
+  kSessions,  // lanes are sessions that can be accepted by name
   kLockRenewal,
   kDuplicateDetection,  // the broker drops a second send of one id
   kTransactions,
@@ -35,9 +35,9 @@ enum class Capability : uint8_t {
   kDepth,
   kListEntities,
   kCreateEntity,
-  kReplay,              // receive from an offset or time again
-  kSingleSettle,        // messages settle one by one at the broker; without it
-                        // a watermark is kept
+  kReplay,        // receive from an offset or time again
+  kSingleSettle,  // messages settle one by one at the broker; without it
+                  // a watermark is kept
 };
 inline constexpr int kCapabilityCount = 19;
 
@@ -45,7 +45,11 @@ std::string_view CapabilityName(Capability c);  // "broker-redelivery"
 
 // How it is known that an entity holds nothing more (migration: drain proof).
 enum class DrainProof : uint8_t {
-  kExact, kOffsets, kCount, kPeek, kQuietPeriod,
+  kExact,
+  kOffsets,
+  kCount,
+  kPeek,
+  kQuietPeriod,
 };
 
 struct Capabilities {

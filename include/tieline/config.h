@@ -32,11 +32,11 @@
 namespace tieline::inline v0 {
 
 struct TlsConfig {
-  bool enabled = false;      // also by the scheme (amqps) or any field here
-  std::string ca_file;       // PEM; empty: the system's
-  std::string cert_file;     // client certificate, PEM
-  Secret key;                // client key, PEM text
-  std::string server_name;   // name to check; empty: the host
+  bool enabled = false;     // also by the scheme (amqps) or any field here
+  std::string ca_file;      // PEM; empty: the system's
+  std::string cert_file;    // client certificate, PEM
+  Secret key;               // client key, PEM text
+  std::string server_name;  // name to check; empty: the host
   bool insecure_skip_verify = false;  // needs the explicit opt-in
 };
 
@@ -83,18 +83,18 @@ enum class Tuning : uint8_t { kLatency, kThroughput };
 struct QueueConfig {
   std::string name;
   std::string broker;
-  std::string entity;         // what the broker calls it; default: the name
+  std::string entity;  // what the broker calls it; default: the name
   Order ordered = Order::kNone;
-  std::string group;          // Kafka consumer group
-  std::string member;         // static membership (Kafka group.instance.id)
+  std::string group;   // Kafka consumer group
+  std::string member;  // static membership (Kafka group.instance.id)
   // Where to begin without a committed position: "earliest", "latest", an
   // offset, or an RFC 3339 time.
   std::string start = "earliest";
   // Where the core copies what is dead-lettered when the broker has no way of
   // its own; default: <entity>.dead-letter.
   std::string dead_letter_entity;
-  bool create = false;        // create the entity when it is missing
-  int32_t partitions = 0;     // for create; 0: the broker's default
+  bool create = false;     // create the entity when it is missing
+  int32_t partitions = 0;  // for create; 0: the broker's default
   Tuning tuning = Tuning::kThroughput;
   std::map<std::string, std::string> settings;  // as BrokerConfig::settings
 };

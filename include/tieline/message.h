@@ -100,13 +100,13 @@ class Message {
   // (string, ulong, uuid or binary; AMQP 1.0 section 3.2.11-14).
   Type id_type() const;
   Type correlation_id_type() const;
-  uint32_t group_sequence() const;      // 0 when there is none
-  uint8_t priority() const;             // 4 when there is none (AMQP 3.2.1)
-  bool durable() const;                 // true when the message doesn't say
-  absl::Duration ttl() const;           // InfiniteDuration when there is none
-  absl::Time created() const;           // InfinitePast when there is none
-  absl::Time expires() const;           // InfiniteFuture when there is none
-  absl::Time deliver_at() const;        // InfinitePast when there is none
+  uint32_t group_sequence() const;  // 0 when there is none
+  uint8_t priority() const;         // 4 when there is none (AMQP 3.2.1)
+  bool durable() const;             // true when the message doesn't say
+  absl::Duration ttl() const;       // InfiniteDuration when there is none
+  absl::Time created() const;       // InfinitePast when there is none
+  absl::Time expires() const;       // InfiniteFuture when there is none
+  absl::Time deliver_at() const;    // InfinitePast when there is none
   std::optional<int32_t> partition() const;
   // W3C trace context: the properties "traceparent" and "tracestate".
   std::string_view trace_parent() const;

@@ -57,20 +57,20 @@ using Uuid = std::array<uint8_t, 16>;  // RFC 4122 byte order
 
 class Value {
  public:
-  Value() = default;                            // null
-  Value(bool v) : type_(Type::kBool) { bits_.u = v ? 1 : 0; }      // NOLINT
-  Value(int32_t v) : type_(Type::kInt) { bits_.i = v; }            // NOLINT
-  Value(int64_t v) : type_(Type::kLong) { bits_.i = v; }           // NOLINT
-  Value(uint32_t v) : type_(Type::kUInt) { bits_.u = v; }          // NOLINT
-  Value(uint64_t v) : type_(Type::kULong) { bits_.u = v; }         // NOLINT
-  Value(float v) : type_(Type::kFloat) { bits_.d = double{v}; }    // NOLINT
-  Value(double v) : type_(Type::kDouble) { bits_.d = v; }          // NOLINT
-  Value(std::string v)                                             // NOLINT
+  Value() = default;                                             // null
+  Value(bool v) : type_(Type::kBool) { bits_.u = v ? 1 : 0; }    // NOLINT
+  Value(int32_t v) : type_(Type::kInt) { bits_.i = v; }          // NOLINT
+  Value(int64_t v) : type_(Type::kLong) { bits_.i = v; }         // NOLINT
+  Value(uint32_t v) : type_(Type::kUInt) { bits_.u = v; }        // NOLINT
+  Value(uint64_t v) : type_(Type::kULong) { bits_.u = v; }       // NOLINT
+  Value(float v) : type_(Type::kFloat) { bits_.d = double{v}; }  // NOLINT
+  Value(double v) : type_(Type::kDouble) { bits_.d = v; }        // NOLINT
+  Value(std::string v)                                           // NOLINT
       : type_(Type::kString), text_(std::move(v)) {}
-  Value(std::string_view v) : type_(Type::kString), text_(v) {}    // NOLINT
-  Value(const char* v) : type_(Type::kString), text_(v) {}         // NOLINT
-  Value(absl::Time v);                                             // NOLINT
-  Value(const Uuid& v) : type_(Type::kUuid) { bits_.raw = v; }     // NOLINT
+  Value(std::string_view v) : type_(Type::kString), text_(v) {}  // NOLINT
+  Value(const char* v) : type_(Type::kString), text_(v) {}       // NOLINT
+  Value(absl::Time v);                                           // NOLINT
+  Value(const Uuid& v) : type_(Type::kUuid) { bits_.raw = v; }   // NOLINT
 
   static Value Binary(std::string_view bytes) {
     return Value(Type::kBinary, bytes);
@@ -83,10 +83,10 @@ class Value {
   }
   // Narrow integers, char and timestamp by type; `v` must be in the type's
   // range (else it is cut to the type's width).
-  static Value Signed(Type type, int64_t v);      // byte short int long
-                                                  // timestamp
-  static Value Unsigned(Type type, uint64_t v);   // bool ubyte ushort uint
-                                                  // ulong char
+  static Value Signed(Type type, int64_t v);     // byte short int long
+                                                 // timestamp
+  static Value Unsigned(Type type, uint64_t v);  // bool ubyte ushort uint
+                                                 // ulong char
   // Decimals by their IEEE 754-2008 encoding, big-endian, in the first 4, 8 or
   // 16 bytes.
   static Value Decimal(Type type, const std::array<uint8_t, 16>& raw);

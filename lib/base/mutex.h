@@ -58,8 +58,7 @@ class Condition {
       return true;
     }
     std::unique_lock<std::mutex> lock(mu->mu_, std::adopt_lock);
-    const auto result =
-        cv_.wait_for(lock, absl::ToChronoNanoseconds(timeout));
+    const auto result = cv_.wait_for(lock, absl::ToChronoNanoseconds(timeout));
     lock.release();
     return result == std::cv_status::no_timeout;
   }

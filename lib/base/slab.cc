@@ -50,9 +50,9 @@ Shared& SharedOf(size_t c) {
 // destructors; Flush at thread exit is a separate object's.
 struct Cache {
   struct List {
-    Block* head = nullptr;    // the list in use
+    Block* head = nullptr;  // the list in use
     size_t count = 0;
-    Block* spare = nullptr;   // a full batch, or none
+    Block* spare = nullptr;  // a full batch, or none
   };
   std::array<List, kClasses.size()> lists;
   bool registered = false;

@@ -51,16 +51,15 @@ inline absl::Status Annotate(const absl::Status& status,
 #define TIELINE_CONCAT_INNER(a, b) a##b
 #define TIELINE_CONCAT(a, b) TIELINE_CONCAT_INNER(a, b)
 
-#define TIELINE_RETURN_IF_ERROR(expr)                      \
-  do {                                                     \
+#define TIELINE_RETURN_IF_ERROR(expr)                       \
+  do {                                                      \
     if (absl::Status tieline_s = (expr); !tieline_s.ok()) { \
-      return tieline_s;                                    \
-    }                                                      \
+      return tieline_s;                                     \
+    }                                                       \
   } while (false)
 
-#define TIELINE_ASSIGN_OR_RETURN(lhs, expr)                            \
-  TIELINE_ASSIGN_OR_RETURN_INNER(TIELINE_CONCAT(tieline_v, __LINE__), \
-                                 lhs, expr)
+#define TIELINE_ASSIGN_OR_RETURN(lhs, expr) \
+  TIELINE_ASSIGN_OR_RETURN_INNER(TIELINE_CONCAT(tieline_v, __LINE__), lhs, expr)
 #define TIELINE_ASSIGN_OR_RETURN_INNER(var, lhs, expr) \
   auto var = (expr);                                   \
   if (!var.ok()) return var.status();                  \

@@ -18,9 +18,7 @@ class CountingSource final : public driver::MessageSource {
     fields->subject = std::string(native.encoded.view());
     fields->mark(Field::kSubject);
   }
-  void Release(void* handle) const override {
-    ++*static_cast<int*>(handle);
-  }
+  void Release(void* handle) const override { ++*static_cast<int*>(handle); }
   mutable int decoded = 0;
 };
 
@@ -79,10 +77,12 @@ TEST_CASE("native fields are decoded once, when asked, and released once") {
     CHECK(m.subject() == "topic");
     CHECK(m.subject() == "topic");
     CHECK(source.decoded == 1);
-    Message shared = m;
-    shared.set_subject("else");
-    CHECK(m.subject() == "topic");
-    CHECK(shared.body_view() == "body");
+    {
+      Message shared = m;
+      shared.set_subject("else");
+      CHECK(m.subject() == "topic");
+      CHECK(shared.body_view() == "body");
+    }
     uint32_t changed = 99;
     REQUIRE(driver::NativeOf(m, &source, &changed) != nullptr);
     CHECK(changed == driver::kChangedNothing);

@@ -77,11 +77,11 @@ TEST_CASE("accessors convert only what fits") {
 
 TEST_CASE("text of the wrong form is refused with what was expected") {
   const std::vector<std::pair<Type, const char*>> bad = {
-      {Type::kBool, "yes"},      {Type::kUByte, "256"},
-      {Type::kUByte, "-1"},      {Type::kInt, "2147483648"},
-      {Type::kLong, ""},         {Type::kLong, "1x"},
-      {Type::kDouble, "one"},    {Type::kTimestamp, "yesterday"},
-      {Type::kUuid, "0011"},     {Type::kBinary, "?"},
+      {Type::kBool, "yes"},       {Type::kUByte, "256"},
+      {Type::kUByte, "-1"},       {Type::kInt, "2147483648"},
+      {Type::kLong, ""},          {Type::kLong, "1x"},
+      {Type::kDouble, "one"},     {Type::kTimestamp, "yesterday"},
+      {Type::kUuid, "0011"},      {Type::kBinary, "?"},
       {Type::kDecimal32, "AAA="}, {Type::kNull, "null"},
       {Type::kChar, "A"},
   };

@@ -41,11 +41,11 @@ enum class Fate : uint8_t {
 
 enum class Verb : uint8_t {
   kComplete,
-  kAbandon,     // counts as an attempt
-  kRelease,     // does not count: for what was never handed out
+  kAbandon,  // counts as an attempt
+  kRelease,  // does not count: for what was never handed out
   kDeadLetter,
   kDefer,
-  kRenew,       // the lock of one delivery, or of the lane (id == 0)
+  kRenew,  // the lock of one delivery, or of the lane (id == 0)
 };
 
 struct Outbound {
@@ -166,14 +166,14 @@ struct Request {
   std::vector<Message> messages;
   std::string lane;
   Bytes state;
-  class ReceiverDriver* receiver = nullptr;  // kReceiveDeferred
+  class ReceiverDriver* receiver = nullptr;      // kReceiveDeferred
   absl::Time deadline = absl::InfiniteFuture();  // steady time
 };
 
 struct EntityInfo {
   std::string name;
-  std::string kind;     // "queue", "topic", "subscription"
-  int64_t depth = -1;   // -1: not known
+  std::string kind;    // "queue", "topic", "subscription"
+  int64_t depth = -1;  // -1: not known
   int32_t partitions = 0;
 };
 
