@@ -2,8 +2,9 @@
 //
 // How to write one (about 80 lines):
 //   1. Derive from Harness. Implement name-free basics: driver(), broker() and
-//      NewQueue(). Everything else has a default that says "this backend can't",
-//      and the behaviours that need it are then reported as not applicable.
+//      NewQueue(). Everything else has a default that says "this backend
+//      can't", and the behaviours that need it are then reported as not
+//      applicable.
 //   2. In one .cc of a test program:
 //        TIELINE_CONFORMANCE("mybroker", MyHarness);
 //      MyHarness is made with no arguments when the first behaviour runs, and
@@ -135,7 +136,7 @@ class Harness {
 using HarnessFactory = std::function<std::unique_ptr<Harness>()>;
 bool AddBackend(std::string_view name, HarnessFactory factory);
 
-#define TIELINE_CONFORMANCE(name, HarnessType)                          \
+#define TIELINE_CONFORMANCE(name, HarnessType)                           \
   [[maybe_unused]] static const bool tieline_conformance_##HarnessType = \
       ::tieline::conformance::AddBackend(                                \
           name, [] { return std::make_unique<HarnessType>(); })

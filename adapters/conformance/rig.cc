@@ -104,8 +104,7 @@ Peer& Rig::Main() {
 
 Peer& Rig::Connect() {
   Peer& peer = Begin();
-  const bool up =
-      Until([&] { return peer.ups > 0 || peer.lost.has_value(); });
+  const bool up = Until([&] { return peer.ups > 0 || peer.lost.has_value(); });
   INFO("connecting: " << (up && peer.lost ? peer.lost->ToString()
                                           : "no answer"));
   REQUIRE(peer.ups == 1);
@@ -126,8 +125,8 @@ Sender& Rig::BeginSender(const QueueConfig& queue, Peer* peer, bool ordered) {
 Sender& Rig::OpenSender(const QueueConfig& queue, Peer* peer, bool ordered) {
   Sender& sender = BeginSender(queue, peer, ordered);
   Until([&] { return sender.opened > 0 || sender.closed.has_value(); });
-  INFO("opening a sender: "
-       << (sender.closed ? sender.closed->ToString() : "no answer"));
+  INFO("opening a sender: " << (sender.closed ? sender.closed->ToString()
+                                              : "no answer"));
   REQUIRE(sender.opened == 1);
   return sender;
 }
@@ -151,8 +150,8 @@ Receiver& Rig::BeginReceiver(const QueueConfig& queue, Peer* peer) {
 Receiver& Rig::OpenReceiver(const QueueConfig& queue, Peer* peer) {
   Receiver& receiver = BeginReceiver(queue, peer);
   Until([&] { return receiver.opened > 0 || receiver.closed.has_value(); });
-  INFO("opening a receiver: "
-       << (receiver.closed ? receiver.closed->ToString() : "no answer"));
+  INFO("opening a receiver: " << (receiver.closed ? receiver.closed->ToString()
+                                                  : "no answer"));
   REQUIRE(receiver.opened == 1);
   return receiver;
 }
@@ -260,12 +259,10 @@ std::vector<Inbound> Rig::MustTake(Receiver& receiver, size_t n) {
 
 absl::Status Rig::SettleOne(Receiver& receiver, driver::Token token,
                             driver::Verb verb, const Properties* amend,
-                            std::string_view reason,
-                            std::string_view detail) {
+                            std::string_view reason, std::string_view detail) {
   const size_t before = receiver.settled.size();
   receiver.Settle(token, verb, amend, reason, detail);
-  const bool answered =
-      Until([&] { return receiver.settled.size() > before; });
+  const bool answered = Until([&] { return receiver.settled.size() > before; });
   REQUIRE(answered);
   CHECK(receiver.settled.back().token == token);
   CHECK(receiver.settled.back().verb == verb);
@@ -281,8 +278,7 @@ void Rig::MustSettle(Receiver& receiver, driver::Token token,
 
 Reply Rig::Await(Peer& peer, Request request) {
   const uint64_t cookie = peer.Ask(std::move(request));
-  const bool answered =
-      Until([&] { return !peer.replies[cookie].empty(); });
+  const bool answered = Until([&] { return !peer.replies[cookie].empty(); });
   REQUIRE(answered);
   return std::move(peer.replies[cookie].front());
 }

@@ -60,7 +60,7 @@ class Peer final : public driver::ConnectionSink, public driver::Waker {
 
 class Sender final : public driver::SenderSink {
  public:
-  Sender(Rig* rig, Peer* peer) : rig(rig), peer(peer) {}
+  Sender(Rig* r, Peer* p) : rig(r), peer(p) {}
 
   void OnOpened(const Capabilities& caps) override;
   void OnSendable() override;
@@ -93,7 +93,7 @@ class Sender final : public driver::SenderSink {
 
 class Receiver final : public driver::ReceiverSink {
  public:
-  Receiver(Rig* rig, Peer* peer) : rig(rig), peer(peer) {}
+  Receiver(Rig* r, Peer* p) : rig(r), peer(p) {}
 
   void OnOpened(const Capabilities& caps) override;
   void OnDeliveries(std::span<driver::Inbound> list) override;

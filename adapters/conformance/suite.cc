@@ -86,11 +86,10 @@ void RegisterCase(Backend* backend, const Behaviour* behaviour) {
   const std::string name = backend->name + ": " + behaviour->name;
   const std::string tags = behaviour->tags + "[" + backend->name + "]";
 #if __has_include(<catch2/catch_all.hpp>)
-  Catch::AutoReg(
-      Catch::Detail::unique_ptr<Catch::ITestInvoker>(
-          new Invoker(backend, behaviour)),
-      CATCH_INTERNAL_LINEINFO, Catch::StringRef(),
-      Catch::NameAndTags{name, tags});
+  Catch::AutoReg(Catch::Detail::unique_ptr<Catch::ITestInvoker>(
+                     new Invoker(backend, behaviour)),
+                 CATCH_INTERNAL_LINEINFO, Catch::StringRef(),
+                 Catch::NameAndTags{name, tags});
 #else
   Catch::AutoReg(new Invoker(backend, behaviour), CATCH_INTERNAL_LINEINFO,
                  Catch::StringRef(), Catch::NameAndTags{name, tags});

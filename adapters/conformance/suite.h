@@ -24,10 +24,10 @@ bool AddBehaviour(std::string name, std::string tags, BehaviourBody body);
 
 #define TIELINE_CONFORMANCE_CAT2(a, b) a##b
 #define TIELINE_CONFORMANCE_CAT(a, b) TIELINE_CONFORMANCE_CAT2(a, b)
-#define BEHAVIOUR_AS(function, name, tags)                                  \
-  static void function(::tieline::conformance::Rig& rig);                   \
+#define BEHAVIOUR_AS(function, name, tags)                                    \
+  static void function(::tieline::conformance::Rig& rig);                     \
   [[maybe_unused]] static const bool TIELINE_CONFORMANCE_CAT(function, _in) = \
-      ::tieline::conformance::AddBehaviour(name, tags, function);           \
+      ::tieline::conformance::AddBehaviour(name, tags, function);             \
   static void function([[maybe_unused]] ::tieline::conformance::Rig& rig)
 #define BEHAVIOUR(name, tags) \
   BEHAVIOUR_AS(TIELINE_CONFORMANCE_CAT(Behaviour, __LINE__), name, tags)
