@@ -79,44 +79,48 @@ function(tieline_adapter name)
   message(STATUS "tieline: ${name} adapter included")
 endfunction()
 
+# tieline_add_test(NAME program [ARGS ...] [LABELS ...] [TIMEOUT seconds]
+#                  [ENVIRONMENT VAR=value...]): registers one run of a program.
+# Label `broker` marks what needs real brokers, `slow` what takes more than
+# seconds; scripts/test --fast leaves both out. Sanitizers get more time.
+function(tieline_add_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "ARGS;LABELS;ENVIRONMENT" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  if(TIELINE_SANITIZE)
+    math(EXPR T_TIMEOUT "${T_TIMEOUT} * 4")
+  endif()
+  add_test(NAME ${name} COMMAND ${T_UNPARSED_ARGUMENTS} ${T_ARGS})
+  set(environment ${TIELINE_TEST_ENVIRONMENT} TIELINE_TEST_NAME=${name}
+    TIELINE_BUILD_DIR=${PROJECT_BINARY_DIR} ${T_ENVIRONMENT})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT}
+    LABELS "${T_LABELS}" ENVIRONMENT "${environment}")
+endfunction()
+
 # tieline_test(NAME [SOURCES ...] [LIBS ...] [LABELS ...] [TIMEOUT seconds]):
 # a Catch2 test program (every .cc below the current folder unless SOURCES are
-# given), registered with ctest under its name. The shared main is compiled
-# once. Label `broker` marks programs that need real brokers.
+# given), registered under its name. The shared main is compiled once.
 function(tieline_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
   if(NOT T_SOURCES)
     tieline_sources(T_SOURCES)
   endif()
-  if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 120)
-  endif()
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE tieline_test_main tieline_flags
                         ${T_LIBS})
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT}
-    LABELS "${T_LABELS}" ENVIRONMENT
-    "${TIELINE_TEST_ENVIRONMENT};TIELINE_TEST_NAME=${name}")
+  tieline_add_test(${name} ${name} LABELS ${T_LABELS} TIMEOUT ${T_TIMEOUT})
 endfunction()
 
 # tieline_python_test(NAME [SCRIPT file] [LABELS ...] [TIMEOUT seconds]
 #                     [ENVIRONMENT VAR=value...]): a test program in Python
-# (NAME.py here, see tests/support/python_test.py). Label `broker` as above;
-# `slow` keeps it out of scripts/test --fast.
+# (NAME.py here, see tests/support/python_test.py).
 find_package(Python3 COMPONENTS Interpreter QUIET)
 function(tieline_python_test name)
-  cmake_parse_arguments(T "" "SCRIPT;TIMEOUT" "LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(T "" "SCRIPT" "" ${ARGN})
   if(NOT T_SCRIPT)
     set(T_SCRIPT ${name}.py)
   endif()
-  if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 600)
-  endif()
-  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B
-    ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT}
-    LABELS "${T_LABELS}" ENVIRONMENT
-    "${TIELINE_TEST_ENVIRONMENT};TIELINE_BUILD_DIR=${PROJECT_BINARY_DIR};\
-TIELINE_TEST_NAME=${name};${T_ENVIRONMENT}")
+  tieline_add_test(${name} ${Python3_EXECUTABLE} -B
+    ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT} ${T_UNPARSED_ARGUMENTS})
 endfunction()
