@@ -1,0 +1,91 @@
+// Bus: the process's brokers, queues and routes.
+//
+//   tieline::kafka::Register();
+//   auto bus = tieline::Bus::Open(*tieline::Config::FromFile("bridge.yaml"));
+//   auto sender = (*bus)->OpenSender("observations");
+//
+// Threads: every call from any thread. Blocking calls may not be made from a
+// callback (kFailedPrecondition).
+#ifndef TIELINE_BUS_H_
+#define TIELINE_BUS_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tieline/bus_options.h"
+#include "tieline/config.h"
+#include "tieline/driver/types.h"
+#include "tieline/metrics.h"
+#include "tieline/receiver.h"
+#include "tieline/route.h"
+#include "tieline/sender.h"
+
+namespace tieline::inline v0 {
+
+class BusCore;
+
+class Bus {
+ public:
+  // Checks the config against the registered backends (kInvalidArgument,
+  // kUnimplemented names the scheme without a backend); connects only when
+  // something is opened.
+  static absl::StatusOr<std::unique_ptr<Bus>> Open(Config config,
+                                                   BusOptions options = {});
+  // Passes on the config's error.
+  static absl::StatusOr<std::unique_ptr<Bus>> Open(
+      absl::StatusOr<Config> config, BusOptions options = {});
+  Bus(const Bus&) = delete;
+  Bus& operator=(const Bus&) = delete;
+  // Close(5 s). Handles opened from it must be gone or closed.
+  ~Bus();
+
+  // `queue` is a name from the config, or a URL. They return at once; the
+  // connection is made behind them and kept up. kNotFound: no such queue.
+  absl::StatusOr<std::unique_ptr<Sender>> OpenSender(
+      std::string_view queue, SenderOptions options = {});
+  absl::StatusOr<std::unique_ptr<Receiver>> OpenReceiver(
+      std::string_view queue, ReceiverOptions options = {});
+  absl::StatusOr<std::unique_ptr<Route>> StartRoute(RouteConfig config,
+                                                    Transform transform = {});
+
+  // Asks the broker of `queue` (its name or URL) for something rare and waits.
+  // kUnimplemented: this backend can't; kDeadlineExceeded.
+  absl::StatusOr<int64_t> Depth(std::string_view queue, absl::Duration timeout);
+  absl::StatusOr<std::vector<Message>> Peek(std::string_view queue,
+                                            int64_t from, uint32_t max,
+                                            absl::Duration timeout);
+  absl::StatusOr<std::vector<driver::EntityInfo>> ListEntities(
+      std::string_view broker, absl::Duration timeout);
+  absl::Status CreateEntity(std::string_view queue, absl::Duration timeout);
+  // Anything else of driver::Request; `queue` fills in its entity.
+  absl::StatusOr<driver::Reply> Ask(std::string_view queue,
+                                    driver::Request request,
+                                    absl::Duration timeout);
+
+  MetricsSnapshot metrics() const;
+  const Config& config() const;
+
+  // For a host that runs the bus itself (BusOptions::host_runs): readable when
+  // there is something to do.
+  int fd() const;
+  // Does what is ready without blocking; returns when it next needs to run
+  // (steady time of the bus's clock).
+  absl::Time RunOnce();
+
+  // Stops routes, closes handles and connections. kDeadlineExceeded when
+  // something could not be finished in time.
+  absl::Status Close(absl::Duration timeout);
+
+ private:
+  explicit Bus(std::shared_ptr<BusCore> core);
+  std::shared_ptr<BusCore> core_;
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_BUS_H_

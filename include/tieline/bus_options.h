@@ -1,0 +1,66 @@
+// What a Bus takes from the process it lives in.
+#ifndef TIELINE_BUS_OPTIONS_H_
+#define TIELINE_BUS_OPTIONS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "tieline/clock.h"
+
+namespace tieline::inline v0 {
+
+enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+
+// Where callbacks run, if not on the runner.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  // Runs `work` once, soon, on a thread of its choice; never inside Post. Any
+  // thread may call.
+  virtual void Post(std::function<void()> work) = 0;
+};
+
+// Bounds of reconnecting (all connections of the bus alike).
+struct ReconnectOptions {
+  absl::Duration min_delay = absl::Milliseconds(100);
+  absl::Duration max_delay = absl::Seconds(10);
+  // Each delay is drawn from [delay * (1 - jitter), delay].
+  double jitter = 0.5;
+};
+
+// How many re-sends there may be for each first send: beyond it they wait, so
+// that a sick broker is not drowned.
+struct RetryBudgetOptions {
+  double ratio = 0.2;      // re-sends for each first send, in the long run
+  uint32_t reserve = 100;  // re-sends that are always allowed at once
+  // Refilled at this many a second also without first sends.
+  double per_second = 50;
+};
+
+struct BusOptions {
+  // One line of text, without secrets. Called from any thread, never under a
+  // lock of ours. Default: nothing is logged.
+  std::function<void(LogLevel, std::string_view)> log;
+  // Null: the system's. Outlives the bus. Blocking calls wait in real time
+  // whatever the clock says.
+  Clock* clock = nullptr;
+  // Null: callbacks run on the runner's thread, where they must not block.
+  // Outlives the bus.
+  Executor* executor = nullptr;
+  // True: no thread is made; the host calls Bus::RunOnce when Bus::fd() is
+  // readable or the time it returned has come. Blocking calls may then be made
+  // from other threads only.
+  bool host_runs = false;
+  ReconnectOptions reconnect;
+  RetryBudgetOptions retry_budget;
+
+  // kInvalidArgument names the option.
+  absl::Status Validate() const;
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_BUS_OPTIONS_H_
