@@ -23,7 +23,8 @@ import org.apache.activemq.artemis.spi.core.security.jaas.UserPrincipal;
  *
  * <p>Addresses are queues (ANYCAST), created when first used and never
  * deleted. Below {@code strict.} nothing is created by itself, so that an
- * unknown entity is an error; below {@code forbidden.} nobody may do anything.
+ * unknown entity is an error; below {@code forbidden.} nobody may do anything,
+ * and {@code forbidden.queue} exists.
  */
 public final class ArtemisBroker {
   private static final String STRICT = "strict.";
@@ -121,7 +122,8 @@ public final class ArtemisBroker {
     strict.setAutoCreateQueues(false).setAutoCreateAddresses(false);
     config.addAddressSetting("#", addressSettings(settings));
     config.addAddressSetting(STRICT + "#", strict);
-    for (String name : new String[] {"DLQ", "ExpiryQueue"}) {
+    for (String name :
+        new String[] {"DLQ", "ExpiryQueue", FORBIDDEN + "queue"}) {
       config.addQueueConfiguration(
           QueueConfiguration.of(name).setRoutingType(RoutingType.ANYCAST));
     }

@@ -1,9 +1,11 @@
 """ActiveMQ Artemis, embedded in a small program of our own."""
 
+import json
 import os
 import pathlib
 
-from . import amqp_wire, cache, java
+from . import amqp_client, cache, java
+from .errors import BrokerError
 
 VERSIONS = ("2.55.0",)
 START_SECONDS = 60
@@ -77,9 +79,9 @@ def command(instance):
 
 def is_ready(instance):
     if instance.options["no_anonymous"]:
-        return amqp_wire.is_ready(instance.ports["plain"], 2.0, instance.user,
-                                  instance.password())
-    return amqp_wire.is_ready(instance.ports["plain"])
+        return amqp_client.is_ready(instance.ports["plain"], instance.user,
+                                    instance.password())
+    return amqp_client.is_ready(instance.ports["plain"])
 
 
 def describe(instance):
@@ -91,3 +93,16 @@ def describe(instance):
     return {"urls": urls, "dead_letter_queue": "DLQ",
             "expiry_queue": "ExpiryQueue",
             "management_address": "activemq.management"}
+
+
+def depth(instance, queue):
+    """How many messages the queue holds, those being delivered included."""
+    with amqp_client.Client(instance.ports["plain"], instance.user,
+                            instance.password()) as client:
+        reply = client.ask("activemq.management", {
+            "_AMQ_ResourceName": f"queue.{queue}",
+            "_AMQ_Attribute": "messageCount"})
+    try:
+        return int(json.loads(reply)[0])
+    except (ValueError, TypeError):
+        raise BrokerError(f"{instance.name} has no queue {queue}") from None

@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 
-from . import (amqp_wire, artemis, cache, certificates, kafka, ports, process,
+from . import (artemis, cache, certificates, kafka, ports, process,
                rabbitmq)
 from .deadline import Deadline
 from .errors import BrokerError
@@ -187,14 +187,6 @@ class Instance:
         self.record["watcher"] = {"pid": watcher,
                                   "born": process.birth(watcher)}
         self.save()
-
-    def is_open_to(self, user, password):
-        """True if an AMQP broker lets this user in by PLAIN."""
-        try:
-            amqp_wire.handshake(self.ports["plain"], 5.0, user, password)
-        except amqp_wire.Refused:
-            return False
-        return True
 
 
 def find(name):

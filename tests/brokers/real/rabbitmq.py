@@ -7,13 +7,17 @@ import os
 import pathlib
 import shlex
 import shutil
+import subprocess
 
-from . import amqp_wire
+from . import amqp_client
 from .errors import BrokerError
 
 VERSIONS = ("installed",)
 START_SECONDS = 90
 _HOME = pathlib.Path("/usr/lib/rabbitmq/lib")
+
+# Below "forbidden." nobody may declare, read or write.
+_ALLOWED = r"^(?!forbidden\.).*"
 
 # Erlang's schedulers spin when idle unless told not to.
 _ERLANG = {"test": "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none",
@@ -86,8 +90,9 @@ def _definitions(instance):
                    "hashing_algorithm": "rabbit_password_hashing_sha256",
                    "tags": ["administrator"]}
                   for name, password in passwords.items()],
-        "permissions": [{"user": name, "vhost": "/", "configure": ".*",
-                         "write": ".*", "read": ".*"} for name in passwords],
+        "permissions": [{"user": name, "vhost": "/", "configure": _ALLOWED,
+                         "write": _ALLOWED, "read": _ALLOWED}
+                        for name in passwords],
         "policies": policies,
         "queues": queues,
     }
@@ -182,7 +187,7 @@ def command(instance):
 
 
 def is_ready(instance):
-    return amqp_wire.is_ready(instance.ports["plain"])
+    return amqp_client.is_ready(instance.ports["plain"])
 
 
 def describe(instance):
@@ -195,3 +200,18 @@ def describe(instance):
         urls["management"] = f"http://127.0.0.1:{ports['management']}"
     return {"urls": urls, "dead_letter_queue":
             "DLQ" if instance.options["dead_letter"] else None}
+
+
+def depth(instance, queue):
+    """How many messages the queue holds, those being delivered included."""
+    control = fetch(instance.version).parent / "rabbitmqctl"
+    done = subprocess.run(
+        [control, "--quiet", "list_queues", "name", "messages",
+         "--formatter=json"], env=environment(instance),
+        capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BrokerError(f"rabbitmqctl failed: {done.stderr.strip()[:200]}")
+    for row in json.loads(done.stdout):
+        if row["name"] == queue:
+            return row["messages"]
+    raise BrokerError(f"{instance.name} has no queue {queue}")
