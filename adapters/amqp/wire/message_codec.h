@@ -10,7 +10,8 @@
 // What goes where (both ways, unless said otherwise):
 //   body            data; amqp-value; amqp-sequence; kNull is an amqp-value
 //                   null. Several data sections are joined, several sequences
-//                   are one list.
+//                   are one list. A message without a body section, which is
+//                   malformed, is taken for kNull.
 //   key             group-id. AMQP wants UTF-8 there: a key that is not, or
 //                   that has a NUL or begins with "tieline:b64:", is carried
 //                   as "tieline:b64:" and its base64 (RFC 4648 section 4), so
@@ -18,14 +19,16 @@
 //   id, correlation id, to, subject, reply-to, content type and encoding, user
 //   id, created, expires, group sequence, reply-to key: their namesakes in the
 //                   properties section. An id whose text does not fit its type
-//                   goes as a string.
+//                   goes as a string, and one that is not UTF-8 as binary.
+//                   Times are cut to milliseconds.
 //   priority, ttl   header. durable: header, true unless the message says no.
 //   deliver at      message annotation, named by EncodeOptions::scheduling;
 //                   read under either name.
 //   partition       message annotation "x-opt-tieline-partition" (int).
 //   properties      application-properties. Lists, maps and arrays are not
-//                   allowed there (section 3.2.5): they go into one message
-//                   annotation, "x-opt-tieline-properties", a map by name.
+//                   allowed there (section 3.2.5): they, and described values,
+//                   go into one message annotation, "x-opt-tieline-properties",
+//                   a map by name.
 //   annotations     message-annotations; those with a number for a name
 //                   (reserved, section 3.2.10) only in unchanged messages.
 //   footer          footer, with symbols for names.
@@ -58,7 +61,8 @@ struct DeliveryFacts {
 
 // Makes a message of one that came whole in `encoded`, which it keeps.
 // kInvalidArgument says where it is malformed (byte offset and section): a
-// value that is not well formed, sections out of order or twice, no body.
+// value that is not well formed, sections out of order or twice, more than
+// 65,535 entries in a map.
 // `facts` may be null.
 absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts);
 

@@ -1,0 +1,279 @@
+// Receiving: the fields of a checked message, decoded when somebody asks.
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "adapters/amqp/wire/field_names.h"
+#include "adapters/amqp/wire/message_codec.h"
+#include "adapters/amqp/wire/message_sections.h"
+#include "adapters/amqp/wire/value_codec.h"
+
+namespace tieline::inline v0::amqp::wire {
+namespace {
+
+// Appends to a property list whose names are unique; of several with one name
+// the first counts. Small lists are searched, large ones indexed.
+class Appender {
+ public:
+  Appender(Properties* list, uint32_t count)
+      : list_(list), small_(list->size() + count <= kSmall) {
+    list_->Reserve(list_->size() + count);
+    if (small_) return;
+    for (const Property& p : *list_) seen_.insert(p.name);
+  }
+  void Append(std::string_view name, Value value) {
+    if (small_ ? list_->Find(name) != nullptr : !seen_.insert(name).second) {
+      return;
+    }
+    list_->Append(std::string(name), std::move(value));
+  }
+
+ private:
+  static constexpr size_t kSmall = 32;
+  Properties* const list_;
+  const bool small_;
+  // Names in the input, and in `list_`, which has room and does not move.
+  std::unordered_set<std::string_view> seen_;
+};
+
+// A string or symbol; false, after passing over it, for anything else.
+bool ReadText(Cursor* cursor, std::string_view* text) {
+  switch (cursor->Peek()) {
+    case kCodeString8:
+    case kCodeString32:
+      *text = cursor->String();
+      return cursor->ok();
+    case kCodeSymbol8:
+    case kCodeSymbol32:
+      *text = cursor->Symbol();
+      return cursor->ok();
+    default:
+      cursor->Skip();
+      return false;
+  }
+}
+
+void ReadHeader(std::string_view value, MessageFields* fields) {
+  Cursor cursor(value);
+  ListReader list(&cursor);
+  if (list.Has()) {
+    fields->durable = list.Bool(true);
+    fields->mark(Field::kDurable);
+  }
+  if (list.Has()) {
+    fields->priority = list.UByte(4);
+    fields->mark(Field::kPriority);
+  }
+  if (list.Has()) {
+    fields->ttl = absl::Milliseconds(list.UInt(0));
+    fields->mark(Field::kTtl);
+  }
+}
+
+// Message and correlation ids: ulong, uuid, binary or string (3.2.11-14).
+// Other integers, which some clients send, are taken for ulongs.
+bool ReadId(Cursor* cursor, std::string* text, Type* type) {
+  Value value;
+  if (!ReadValue(cursor, &value)) return false;
+  switch (value.type()) {
+    case Type::kString:
+    case Type::kSymbol:
+      *type = Type::kString;
+      *text = std::string(value.text());
+      return true;
+    case Type::kBinary:
+      *type = Type::kBinary;
+      *text = std::string(value.text());
+      return true;
+    case Type::kUuid:
+      *type = Type::kUuid;
+      *text = value.ToText();
+      return true;
+    default:
+      if (!value.AsInt64() && !value.AsUInt64()) return false;
+      *type = value.AsUInt64() ? Type::kULong : Type::kString;
+      *text = value.ToText();
+      return true;
+  }
+}
+
+void ReadTextField(ListReader* list, Field field, std::string* to,
+                   MessageFields* fields) {
+  std::string_view text;
+  if (!list->Has() || !ReadText(list->Take(), &text)) return;
+  *to = std::string(text);
+  fields->mark(field);
+}
+
+void ReadTimeField(ListReader* list, Field field, absl::Time* to,
+                   MessageFields* fields) {
+  if (!list->Has()) return;
+  Cursor* cursor = list->Take();
+  if (cursor->Peek() != kCodeTimestamp) {
+    cursor->Skip();
+    return;
+  }
+  *to = absl::FromUnixMillis(cursor->Timestamp());
+  fields->mark(field);
+}
+
+void ReadProperties(std::string_view value, MessageFields* fields) {
+  Cursor cursor(value);
+  ListReader list(&cursor);
+  if (list.Has() && ReadId(list.Take(), &fields->id, &fields->id_type)) {
+    fields->mark(Field::kId);
+  }
+  if (list.Has()) {
+    Value user_id;
+    if (ReadValue(list.Take(), &user_id) &&
+        (user_id.AsBinary() || user_id.AsString())) {
+      fields->user_id = std::string(user_id.text());
+      fields->mark(Field::kUserId);
+    }
+  }
+  ReadTextField(&list, Field::kTo, &fields->to, fields);
+  ReadTextField(&list, Field::kSubject, &fields->subject, fields);
+  ReadTextField(&list, Field::kReplyTo, &fields->reply_to, fields);
+  if (list.Has() && ReadId(list.Take(), &fields->correlation_id,
+                           &fields->correlation_id_type)) {
+    fields->mark(Field::kCorrelationId);
+  }
+  ReadTextField(&list, Field::kContentType, &fields->content_type, fields);
+  ReadTextField(&list, Field::kContentEncoding, &fields->content_encoding,
+                fields);
+  ReadTimeField(&list, Field::kExpires, &fields->expires, fields);
+  ReadTimeField(&list, Field::kCreated, &fields->created, fields);
+  list.Skip();  // group-id: the key, which the message has already
+  if (list.Has()) {
+    Value sequence;
+    if (ReadValue(list.Take(), &sequence) && sequence.type() == Type::kUInt) {
+      fields->group_sequence = static_cast<uint32_t>(sequence.unsigned_bits());
+      fields->mark(Field::kGroupSequence);
+    }
+  }
+  ReadTextField(&list, Field::kReplyToKey, &fields->reply_to_key, fields);
+}
+
+void ReadMap(std::string_view value, Properties* list) {
+  Cursor cursor(value);
+  Cursor items;
+  uint32_t count = 0;
+  if (!cursor.Map(&items, &count)) return;
+  Appender appender(list, count / 2);
+  for (; count > 0 && items.ok(); count -= 2) {
+    std::string_view name;
+    const bool named = ReadText(&items, &name);
+    Value v;
+    if (ReadValue(&items, &v) && named) appender.Append(name, std::move(v));
+  }
+}
+
+// Milliseconds of a delivery time: a timestamp, or a number as some send it.
+bool ReadDeliverAt(const Value& value, MessageFields* fields) {
+  int64_t ms = 0;
+  if (value.type() == Type::kTimestamp) {
+    ms = value.signed_bits();
+  } else if (value.AsInt64()) {
+    ms = *value.AsInt64();
+  } else {
+    return false;
+  }
+  fields->deliver_at = absl::FromUnixMillis(ms);
+  fields->mark(Field::kDeliverAt);
+  return true;
+}
+
+// True when the annotation is one that carries a field.
+bool TakeAnnotation(std::string_view name, const Value& value,
+                    MessageFields* fields) {
+  if (!name.starts_with("x-opt-")) return false;
+  if (name == kDeliveryTimeName || name == kScheduledEnqueueTimeName) {
+    return !fields->has(Field::kDeliverAt) && ReadDeliverAt(value, fields);
+  }
+  if (name == kPartitionName && value.type() == Type::kInt) {
+    fields->partition = static_cast<int32_t>(value.signed_bits());
+    fields->mark(Field::kPartition);
+    return true;
+  }
+  if (name == kPropertiesName && value.type() == Type::kMap) {
+    ReadMap(value.text(), &fields->properties);
+    return true;
+  }
+  return false;
+}
+
+void ReadAnnotations(std::string_view value, MessageFields* fields) {
+  Cursor cursor(value);
+  Cursor items;
+  uint32_t count = 0;
+  if (!cursor.Map(&items, &count)) return;
+  Appender appender(&fields->annotations, count / 2);
+  for (; count > 0 && items.ok(); count -= 2) {
+    std::string_view name;
+    const bool named = ReadText(&items, &name);
+    Value v;
+    if (!ReadValue(&items, &v) || !named) continue;
+    if (!TakeAnnotation(name, v, fields)) appender.Append(name, std::move(v));
+  }
+}
+
+// All sequence sections as one list.
+Value JoinSequences(const Sections& sections) {
+  if (sections.body_sections == 1) {
+    return Value::Composite(Type::kList, sections[kSequence]);
+  }
+  Writer writer;
+  const size_t mark = writer.Begin();
+  uint32_t total = 0;
+  Cursor cursor(sections.body);
+  while (!cursor.done()) {
+    Section section;
+    std::string_view value;
+    if (!NextSection(&cursor, &section, &value)) break;
+    Cursor list(value);
+    Cursor items;
+    uint32_t count = 0;
+    if (!list.List(&items, &count)) break;
+    total += count;
+    writer.Append({items.position(), items.left()});
+  }
+  writer.EndList(mark, total);
+  return Value::Composite(Type::kList, writer.view());
+}
+
+class AmqpSource final : public driver::MessageSource {
+ public:
+  void Decode(const driver::Native& native,
+              MessageFields* fields) const override {
+    Sections sections;
+    if (!SplitSections(native.encoded.view(), &sections, nullptr)) return;
+    if (!sections[kHeader].empty()) ReadHeader(sections[kHeader], fields);
+    if (!sections[kProperties].empty()) {
+      ReadProperties(sections[kProperties], fields);
+    }
+    if (!sections[kApplicationProperties].empty()) {
+      ReadMap(sections[kApplicationProperties], &fields->properties);
+    }
+    if (!sections[kMessageAnnotations].empty()) {
+      ReadAnnotations(sections[kMessageAnnotations], fields);
+    }
+    if (!sections[kFooter].empty()) ReadMap(sections[kFooter], &fields->footer);
+    if (!sections[kSequence].empty()) {
+      fields->body_value = JoinSequences(sections);
+    } else if (!sections[kValueSection].empty()) {
+      Cursor cursor(sections[kValueSection]);
+      ReadValue(&cursor, &fields->body_value);
+    }
+  }
+  void Release(void* /*handle*/) const override {}
+};
+
+}  // namespace
+
+const driver::MessageSource* Source() {
+  static const AmqpSource source;
+  return &source;
+}
+
+}  // namespace tieline::inline v0::amqp::wire
