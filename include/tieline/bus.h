@@ -19,9 +19,9 @@
 #include "absl/time/time.h"
 #include "tieline/bus_options.h"
 #include "tieline/config.h"
-#include "tieline/driver/types.h"
 #include "tieline/metrics.h"
 #include "tieline/receiver.h"
+#include "tieline/request.h"
 #include "tieline/route.h"
 #include "tieline/sender.h"
 

@@ -57,7 +57,7 @@ def clone(ctx, target):
     """The committed tree, with its history, as a user would clone it."""
     bundle = ctx.temp / "tieline.bundle"
     ctx.run(["git", "bundle", "create", bundle, "HEAD"])
-    ctx.run(["git", "clone", "--quiet", bundle, target / "root/tieline"])
+    ctx.run(["git", "clone", "--quiet", bundle, target / "srv/tieline"])
     bundle.unlink()
 
 
@@ -65,7 +65,7 @@ def inside(ctx, target, command):
     """Runs a command in the fresh machine; (exit code, seconds, output)."""
     start = time.monotonic()
     script = ("mount -t proc proc /proc && mount -t tmpfs tmpfs /dev/shm && "
-              "cd /root/tieline && exec " + command)
+              "cd /srv/tieline && exec " + command)
     done = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child",
          "chroot", str(target), "/usr/bin/env", "-i", "HOME=/root",

@@ -33,6 +33,7 @@
 #include "tieline/clock.h"
 #include "tieline/config.h"
 #include "tieline/driver/types.h"
+#include "tieline/request.h"
 
 namespace tieline::inline v0 {
 namespace driver {
