@@ -161,10 +161,13 @@ class Instance:
         self.end()
         self.launch()
 
-    def stop(self, keep=False):
-        """Ends everything and forgets the instance. Its folder goes, unless
-        it is to be kept; data kept elsewhere stays."""
-        self.end()
+    def stop(self, keep=False, now=False):
+        """Ends everything, at once if asked, and forgets the instance. Its
+        folder goes, unless it is to be kept; data kept elsewhere stays."""
+        if now:
+            self.kill()
+        else:
+            self.end()
         watcher = self.record.get("watcher")
         if watcher and watcher["pid"] != os.getpid() and \
                 process.alive(watcher["pid"], watcher["born"]):
@@ -279,6 +282,6 @@ def start(kind, options):
         instance.kind.configure(instance)
         instance.launch()
     except BaseException:
-        instance.stop()
+        instance.stop(now=True)
         raise
     return instance
