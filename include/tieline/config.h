@@ -151,6 +151,9 @@ struct Config {
   // returns the queue's name. Parameters of the URL are those of the queue and
   // broker (group, ordered, ca, user, password_env, ...).
   absl::StatusOr<std::string> AddUrl(std::string_view url);
+  // The same without the queue: the URL needs no entity. Returns the broker's
+  // name.
+  absl::StatusOr<std::string> AddBrokerUrl(std::string_view url);
   // What the parser would refuse, for configs made in code.
   absl::Status Validate() const;
   // YAML of the whole, secrets as "***".
