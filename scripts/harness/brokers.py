@@ -1,5 +1,6 @@
 """Real brokers for the scripts, through tests/brokers/broker."""
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -10,8 +11,10 @@ import sys
 import paths
 
 COMMAND = paths.ROOT / "tests" / "brokers" / "broker"
-# What the tests expect: one of each, with TLS where they speak it.
-FOR_TESTS = ("kafka --tls", "artemis --tls", "rabbitmq")
+# What the tests expect: one of each, with all that they can do. Every Kafka
+# proxy of a test needs a listener; tests run side by side.
+FOR_TESTS = ("kafka --tls --sasl all --proxied 16", "artemis --tls",
+             "rabbitmq --tls --dead-letter")
 
 
 def call(*arguments):
@@ -19,7 +22,7 @@ def call(*arguments):
     done = subprocess.run([sys.executable, "-B", COMMAND, *arguments],
                           stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise SystemExit(f"brokers: '{' '.join(arguments)}' failed")
+        raise RuntimeError(f"brokers: '{' '.join(arguments)}' failed")
     return done.stdout
 
 
@@ -39,7 +42,7 @@ def variables(names):
 
 
 def _running():
-    """A running broker's name for each kind."""
+    """A running broker's name for each kind of FOR_TESTS."""
     rows = json.loads(call("list", "--json"))
     return {row["kind"]: row["name"] for row in rows
             if row["condition"] == "running"}
@@ -56,15 +59,17 @@ def for_tests(keep=False):
         yield {}
         return
     kept = _running() if keep else {}
-    started, names = [], []
+    started, names = [], list(kept.values())
     try:
-        for line in FOR_TESTS:
-            name = kept.get(line.split()[0])
-            if not name:
-                name = start(line, die_with=not keep)["name"]
-                started.append(name)
-            names.append(name)
-        yield variables(names)
+        missing = [line for line in FOR_TESTS if line.split()[0] not in kept]
+        with concurrent.futures.ThreadPoolExecutor(len(FOR_TESTS)) as pool:
+            tasks = [pool.submit(start, line, not keep) for line in missing]
+            concurrent.futures.wait(tasks)
+            started += [t.result()["name"] for t in tasks
+                        if t.exception() is None]
+        for task in tasks:
+            task.result()
+        yield variables(names + started)
     finally:
         if started and not keep:
             call("stop", *started)

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -116,6 +117,8 @@ def report(cases, seconds, folder):
 
 
 def main():
+    # Ends by an exception, so that the brokers are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = parse()
     folder = paths.build_dir(options.preset)
     if not options.no_build:
