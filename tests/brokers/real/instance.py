@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import signal
@@ -122,11 +123,18 @@ class Instance:
             else "dead" if not self.alive() else None)
         if state == "ready":
             return
-        tail = self.log.read_text(errors="replace").splitlines()[-5:]
         raise BrokerError(
             f"{self.name} " + ("ended" if state == "dead" else
                                "was not ready in time") +
-            f"; the end of {self.log}: " + " | ".join(tail))
+            f"; its log says: {self._complaint()}")
+
+    def _complaint(self):
+        """The line of the log that tells most, of the last start."""
+        lines = [line.strip() for line in
+                 self.log.read_text(errors="replace").splitlines()[-200:]]
+        telling = [line for line in lines
+                   if re.search(r"Exception|ERROR|\[error\]|[Ff]ailed", line)]
+        return (telling or lines[-1:] or ["nothing"])[0][:400]
 
     def end(self):
         """Ends the processes gracefully, by force after a while."""
