@@ -1,0 +1,79 @@
+// Any bytes as an AMQP message: refused, or read whole without harm; passed on
+// as it came, and after a change encoded so that everything else arrives.
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "adapters/amqp/wire/message_codec.h"
+#include "tieline/driver/message_access.h"
+
+namespace tieline {
+namespace {
+
+using amqp::wire::DecodeMessage;
+using amqp::wire::DeliveryFacts;
+using amqp::wire::EncodeOptions;
+using amqp::wire::EncodeToBytes;
+using amqp::wire::Scheduling;
+
+void Expect(bool condition) {
+  if (!condition) std::abort();
+}
+
+// A header is always written: durable is then said.
+void ExpectSame(const Message& a, const Message& b) {
+  Expect(a.body_kind() == b.body_kind());
+  Expect(a.body_view() == b.body_view());
+  Expect(a.body_value() == b.body_value());
+  Expect(a.has(Field::kKey) == b.has(Field::kKey) && a.key() == b.key());
+  const MessageFields& f = driver::FieldsOf(a);
+  const MessageFields& g = driver::FieldsOf(b);
+  constexpr uint32_t kDurable = 1u << static_cast<int>(Field::kDurable);
+  Expect((f.present | kDurable) == g.present);
+  Expect(f.id == g.id && f.correlation_id == g.correlation_id);
+  Expect(f.priority == g.priority && f.durable == g.durable);
+  Expect(f.ttl == g.ttl && f.subject == g.subject && f.to == g.to);
+  Expect(f.reply_to == g.reply_to && f.reply_to_key == g.reply_to_key);
+  Expect(f.content_type == g.content_type);
+  Expect(f.content_encoding == g.content_encoding);
+  Expect(f.user_id == g.user_id && f.created == g.created);
+  Expect(f.expires == g.expires && f.deliver_at == g.deliver_at);
+  Expect(f.group_sequence == g.group_sequence && f.partition == g.partition);
+  Expect(f.properties == g.properties && f.annotations == g.annotations);
+  Expect(f.footer == g.footer);
+}
+
+Message Again(const Message& message, const EncodeOptions& options) {
+  const auto bytes = EncodeToBytes(message, options);
+  Expect(bytes.ok());
+  auto again = DecodeMessage(*bytes, nullptr);
+  Expect(again.ok());
+  return *std::move(again);
+}
+
+void TryMessage(const Bytes& bytes) {
+  DeliveryFacts facts;
+  const auto received = DecodeMessage(bytes, &facts);
+  Expect(received.ok() == amqp::wire::CheckMessage(bytes.view()).ok());
+  if (!received.ok()) return;
+  ExpectSame(*received, Again(*received, {}));
+
+  Message changed = *received;
+  changed.set_priority(5);
+  EncodeOptions options;
+  options.scheduling = Scheduling::kScheduledEnqueueTime;
+  options.delivery_count = facts.delivery_count;
+  // Text that came need not be UTF-8, and then can't be sent.
+  if (!EncodeToBytes(changed, options).ok()) return;
+  const Message once = Again(changed, options);
+  ExpectSame(once, Again(Message(once).set_priority(5), options));
+}
+
+}  // namespace
+}  // namespace tieline
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  tieline::TryMessage(tieline::Bytes::Copy(
+      std::string(reinterpret_cast<const char*>(data), size)));
+  return 0;
+}
