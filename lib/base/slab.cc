@@ -24,7 +24,7 @@ constexpr size_t kBatch = 64;
 // batches (18 MiB in the largest class).
 constexpr size_t kSharedBatches = 256;
 
-size_t ClassOf(size_t size) {
+[[maybe_unused]] size_t ClassOf(size_t size) {
   for (size_t i = 0; i < kClasses.size(); ++i) {
     if (size <= kClasses[i]) return i;
   }
