@@ -257,6 +257,15 @@ class Kafka(unittest.TestCase):
         """Kafka: TLS, client certificates and SASL PLAIN"""
         with started("kafka", "--tls", "--sasl", "all") as shown:
             self.check_secure(shown, ["PLAIN"])
+            settings = ["security.protocol=sasl_plaintext",
+                        "sasl.mechanism=PLAIN", "sasl.username=tieline",
+                        f"sasl.password={password(shown)}",
+                        "message.timeout.ms=5000"]
+            url = shown["urls"]["sasl"]
+            self.assertEqual(["a"], kafka_round_trip(url, "allowed", "a",
+                                                     settings))
+            self.assertIsNone(kafka_round_trip(url, "forbidden.t", "a",
+                                               settings))
 
     def test_scram(self):
         """Kafka 3.9.2: SASL SCRAM too"""

@@ -113,7 +113,10 @@ class Instance:
         pid = process.start(argv, env, self.directory, self.log)
         self.record["pid"], self.record["born"] = pid, process.birth(pid)
         self.save()
-        self.wait_ready(Deadline(self.kind.START_SECONDS))
+        deadline = Deadline(self.kind.START_SECONDS)
+        self.wait_ready(deadline)
+        if hasattr(self.kind, "complete"):
+            self.kind.complete(self, deadline)
         (self.directory / "description.json").write_text(
             json.dumps(self.describe()), encoding="utf-8")
 

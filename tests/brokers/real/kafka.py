@@ -103,7 +103,13 @@ def _sasl(instance):
     plain = (f'{_MODULES}.plain.PlainLoginModule required '
              f'user_{user}="{password}";')
     scram = f"{_MODULES}.scram.ScramLoginModule required;"
-    settings = {"sasl.enabled.mechanisms": ",".join(mechanisms)}
+    # Without SASL everybody is ANONYMOUS and may do anything.
+    settings = {
+        "sasl.enabled.mechanisms": ",".join(mechanisms),
+        "authorizer.class.name":
+            "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+        "super.users": "User:ANONYMOUS"}
     for listener in ("sasl", "sasltls"):
         if listener == "sasltls" and not instance.options["tls"]:
             continue
@@ -161,6 +167,13 @@ def command(instance):
 
 def is_ready(instance):
     return kafka_wire.is_ready(instance.ports["plain"])
+
+
+def complete(instance, deadline):
+    """What can be set up only once the broker runs."""
+    if instance.options["sasl"]:
+        kafka_wire.deny_topics(instance.ports["plain"], instance.user,
+                               "forbidden.", deadline)
 
 
 def describe(instance):

@@ -10,7 +10,7 @@ import struct
 
 from .errors import BrokerError
 
-_METADATA, _CREATE_TOPICS, _DELETE_TOPICS = 3, 19, 20
+_METADATA, _CREATE_TOPICS, _DELETE_TOPICS, _CREATE_ACLS = 3, 19, 20, 30
 _TOPIC_EXISTS, _UNKNOWN_TOPIC = 36, 3
 
 
@@ -132,3 +132,18 @@ def delete_topic(port, name, deadline):
     if code not in (0, _UNKNOWN_TOPIC):
         raise BrokerError(f"topic {name} was not deleted: error {code}")
     return code == 0
+
+
+def deny_topics(port, user, prefix, deadline):
+    """Denies a user everything on topics whose names begin so."""
+    # Resource type topic (2), name, pattern prefixed (4), principal, host,
+    # operation all (2), permission deny (2).
+    body = struct.pack(">ib", 1, 2) + _string(prefix)
+    body += struct.pack(">b", 4) + _string(f"User:{user}") + _string("*")
+    body += struct.pack(">bb", 2, 2)
+    reader = _ask(port, _CREATE_ACLS, 1, body, deadline.left())
+    reader.take("i")
+    reader.take("i")
+    code, why = reader.take("h"), reader.string()
+    if code != 0:
+        raise BrokerError(f"access to {prefix}* was not denied: {why}")
