@@ -1,4 +1,4 @@
-"""Sanitizers: a full-size run under ASan+UBSan, and TSan without Kafka, no report."""
+"""Sanitizers: no report, under ASan+UBSan, and under TSan without Kafka."""
 
 import accept
 

@@ -13,7 +13,8 @@ def cache_dir(*parts):
     """
     base = os.environ.get("TIELINE_CACHE")
     if not base:
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        home = (os.environ.get("XDG_CACHE_HOME") or
+                os.path.expanduser("~/.cache"))
         base = os.path.join(home, "tieline")
     path = pathlib.Path(base, *parts)
     path.mkdir(parents=True, exist_ok=True)

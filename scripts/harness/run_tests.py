@@ -85,7 +85,6 @@ def needs_brokers(folder, words):
 def run(folder, words, environment, jobs):
     """Runs ctest, leaving the results in the results folder."""
     place = folder / "results"
-    shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     junit = place / "ctest.junit"
     subprocess.run(
@@ -121,6 +120,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = parse()
     folder = paths.build_dir(options.preset)
+    # First, so that a build that fails leaves no results of an earlier one.
+    shutil.rmtree(folder / "results", ignore_errors=True)
     if not options.no_build:
         build(options.preset, options.jobs)
     words = selection(options)
