@@ -46,10 +46,9 @@ absl::Status GivenUp(const Patience& patience, std::string_view what,
   if (patience.stop != nullptr && patience.stop->load()) {
     return absl::CancelledError("the connection was closed");
   }
-  return StatusOf(last == RD_KAFKA_RESP_ERR_NO_ERROR
-                      ? RD_KAFKA_RESP_ERR__TIMED_OUT
-                      : last,
-                  what);
+  return StatusOf(
+      last == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR__TIMED_OUT : last,
+      what);
 }
 
 // Of one topic, or of all when `topic` is null.
@@ -62,9 +61,8 @@ absl::StatusOr<Metadata> Fetch(const Client& client, const char* topic,
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
   while (!patience.over()) {
     const rd_kafka_metadata_t* metadata = nullptr;
-    error = rd_kafka_metadata(client.rk(), topic == nullptr ? 1 : 0,
-                              only.get(), &metadata,
-                              patience.LeftMs(kSliceMs));
+    error = rd_kafka_metadata(client.rk(), topic == nullptr ? 1 : 0, only.get(),
+                              &metadata, patience.LeftMs(kSliceMs));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return Metadata(metadata);
     if (CodeOf(error) != absl::StatusCode::kUnavailable) break;
   }
@@ -98,8 +96,7 @@ Options OptionsFor(const Client& client, rd_kafka_admin_op_t op,
 absl::Status OfTopics(const rd_kafka_topic_result_t* const* results,
                       size_t count, std::string_view what) {
   for (size_t i = 0; i < count; ++i) {
-    const rd_kafka_resp_err_t error =
-        rd_kafka_topic_result_error(results[i]);
+    const rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     const char* text = rd_kafka_topic_result_error_string(results[i]);
     return MakeStatus(CodeOf(error), "{} {}: {}", what,
@@ -161,9 +158,9 @@ absl::StatusOr<std::vector<Range>> Ranges(const Client& client,
   std::vector<Range> ranges(static_cast<size_t>(info.partitions));
   for (int32_t p = 0; p < info.partitions; ++p) {
     Range& r = ranges[static_cast<size_t>(p)];
-    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        client.rk(), queue.entity.c_str(), p, &r.low, &r.high,
-        patience.LeftMs());
+    const rd_kafka_resp_err_t error =
+        rd_kafka_query_watermark_offsets(client.rk(), queue.entity.c_str(), p,
+                                         &r.low, &r.high, patience.LeftMs());
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return StatusOf(error, "offsets of topic " + queue.entity);
     }
@@ -186,11 +183,11 @@ absl::StatusOr<std::vector<int64_t>> Committed(const Client& client,
       rd_kafka_ListConsumerGroupOffsets_new(GroupOf(queue).c_str(),
                                             list.get()));
   const Owned<rd_kafka_queue_t> replies(rd_kafka_queue_new(client.rk()));
-  const Options options = OptionsFor(
-      client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, patience);
+  const Options options =
+      OptionsFor(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, patience);
   std::array<rd_kafka_ListConsumerGroupOffsets_t*, 1> asks{asked.get()};
-  rd_kafka_ListConsumerGroupOffsets(client.rk(), asks.data(), 1,
-                                    options.get(), replies.get());
+  rd_kafka_ListConsumerGroupOffsets(client.rk(), asks.data(), 1, options.get(),
+                                    replies.get());
   TIELINE_ASSIGN_OR_RETURN(
       const Owned<rd_kafka_event_t> event,
       Await(replies.get(), "offsets of group " + GroupOf(queue), patience));
@@ -246,9 +243,8 @@ absl::StatusOr<TopicInfo> LookUpTopic(const Client& client,
                                       const Patience& patience) {
   bool created = false;
   for (;;) {
-    TIELINE_ASSIGN_OR_RETURN(
-        const Metadata metadata,
-        Fetch(client, queue.entity.c_str(), patience));
+    TIELINE_ASSIGN_OR_RETURN(const Metadata metadata,
+                             Fetch(client, queue.entity.c_str(), patience));
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     TopicInfo info;
     if (metadata->topic_cnt == 1) {
@@ -256,8 +252,7 @@ absl::StatusOr<TopicInfo> LookUpTopic(const Client& client,
       info.partitions = metadata->topics[0].partition_cnt;
     }
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR && info.partitions > 0) {
-      info.max_message_bytes =
-          MaxMessageBytes(client, queue.entity, patience);
+      info.max_message_bytes = MaxMessageBytes(client, queue.entity, patience);
       return info;
     }
     const bool missing = CodeOf(error) == absl::StatusCode::kNotFound;
@@ -270,8 +265,7 @@ absl::StatusOr<TopicInfo> LookUpTopic(const Client& client,
     const bool passing =
         CodeOf(error) == absl::StatusCode::kUnavailable || created;
     if (!passing || patience.over()) {
-      return StatusOf(error, "queue " + queue.name + ", topic " +
-                                 queue.entity);
+      return StatusOf(error, "queue " + queue.name + ", topic " + queue.entity);
     }
   }
 }
@@ -347,9 +341,8 @@ absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
                               const Patience& patience) {
   TIELINE_ASSIGN_OR_RETURN(const std::vector<Range> ranges,
                            Ranges(client, queue, patience));
-  TIELINE_ASSIGN_OR_RETURN(
-      const std::vector<int64_t> committed,
-      Committed(client, queue, ranges.size(), patience));
+  TIELINE_ASSIGN_OR_RETURN(const std::vector<int64_t> committed,
+                           Committed(client, queue, ranges.size(), patience));
   const auto start = ParseStart(queue.start);
   const bool latest = start.ok() && start->kind == Start::Kind::kLatest;
   int64_t depth = 0;
@@ -357,8 +350,8 @@ absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
     const int64_t begin = committed[p] >= 0 ? committed[p]
                           : latest          ? ranges[p].high
                                             : ranges[p].low;
-    depth += std::max<int64_t>(
-        ranges[p].high - std::max(begin, ranges[p].low), 0);
+    depth +=
+        std::max<int64_t>(ranges[p].high - std::max(begin, ranges[p].low), 0);
   }
   return depth;
 }
@@ -401,8 +394,7 @@ absl::StatusOr<std::vector<driver::Inbound>> Peek(const Settings& settings,
         record->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const auto p = static_cast<size_t>(record->partition);
       const int64_t next =
-          record->offset +
-          (record->err == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0);
+          record->offset + (record->err == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0);
       if (p < done.size() && !done[p] &&
           (next >= ranges[p].high ||
            record->err != RD_KAFKA_RESP_ERR_NO_ERROR)) {
@@ -447,8 +439,8 @@ absl::StatusOr<std::vector<int64_t>> StartOffsets(
     for (int i = 0; i < list->cnt; ++i) {
       list->elems[i].offset = absl::ToUnixMillis(start.time);
     }
-    const rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(
-        client.rk(), list.get(), patience.LeftMs());
+    const rd_kafka_resp_err_t error =
+        rd_kafka_offsets_for_times(client.rk(), list.get(), patience.LeftMs());
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return StatusOf(error, "offsets of topic " + topic + " by time");
     }

@@ -51,8 +51,7 @@ absl::StatusOr<ClientRef> Client::Make(rd_kafka_type_t type,
   std::array<char, 512> error{};
   client->rk_ = rd_kafka_new(type, conf.get(), error.data(), error.size());
   if (client->rk_ == nullptr) {
-    return InvalidArgument("librdkafka refused the settings: {}",
-                           error.data());
+    return InvalidArgument("librdkafka refused the settings: {}", error.data());
   }
   static_cast<void>(conf.release());  // the client's now
   return client;
@@ -68,10 +67,9 @@ void Client::Retire() {
 
 Client::~Client() {
   if (rk_ == nullptr) return;
-  rd_kafka_destroy_flags(
-      rk_, skip_leave_.load(std::memory_order_relaxed)
-               ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE
-               : 0);
+  rd_kafka_destroy_flags(rk_, skip_leave_.load(std::memory_order_relaxed)
+                                  ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE
+                                  : 0);
 }
 
 void Client::OnLog(const rd_kafka_t* rk, int level, const char* facility,

@@ -57,8 +57,8 @@ absl::StatusOr<std::unique_ptr<KafkaConnection>> KafkaConnection::Make(
                    RD_KAFKA_EVENT_ERROR));
   const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) return absl::ResourceExhaustedError("no descriptor is left");
-  std::unique_ptr<KafkaConnection> made(new KafkaConnection(
-      broker, sink, waker, fd, std::move(control), now));
+  std::unique_ptr<KafkaConnection> made(
+      new KafkaConnection(broker, sink, waker, fd, std::move(control), now));
   made->BeginContact();
   return made;
 }
@@ -103,8 +103,8 @@ void KafkaConnection::WakeOnce() {
 }
 
 std::string KafkaConnection::Where() const {
-  return "broker " + broker_.name + " (" +
-         broker_.url.HostList(kDefaultPort) + ")";
+  return "broker " + broker_.name + " (" + broker_.url.HostList(kDefaultPort) +
+         ")";
 }
 
 bool KafkaConnection::Post(Background::Job job) {
@@ -187,8 +187,7 @@ void KafkaConnection::Judge(rd_kafka_resp_err_t error, const Client& client) {
   }
   if (state_ == State::kConnecting) {
     if (!contact_error_) {
-      contact_deadline_ =
-          std::min(contact_deadline_, now_ + kSecondChance);
+      contact_deadline_ = std::min(contact_deadline_, now_ + kSecondChance);
     }
     contact_error_ = error;
     return;
@@ -198,18 +197,18 @@ void KafkaConnection::Judge(rd_kafka_resp_err_t error, const Client& client) {
 
 void KafkaConnection::Verify(const Client& client) {
   if (std::exchange(verifying_, true)) return;
-  const bool posted = Post(
-      [this, control = std::make_shared<ClientRef>(control_.Share()),
-       reasons = client.Reasons()](const std::atomic<bool>& stop) {
+  const bool posted =
+      Post([this, control = std::make_shared<ClientRef>(control_.Share()),
+            reasons = client.Reasons()](const std::atomic<bool>& stop) {
         const absl::Status status =
             Ping(*control->get(), {absl::Now() + kVerify, &stop});
         return [this, status, reasons] {
           verifying_ = false;
           if (status.ok() || state_ == State::kDead) return;
-          Lose(MakeStatus(absl::StatusCode::kUnavailable,
-                          "{}: connection lost: {}", Where(),
-                          reasons.empty() ? MessageOf(status)
-                                          : std::string_view(reasons)));
+          Lose(MakeStatus(
+              absl::StatusCode::kUnavailable, "{}: connection lost: {}",
+              Where(),
+              reasons.empty() ? MessageOf(status) : std::string_view(reasons)));
         };
       });
   if (!posted) verifying_ = false;
@@ -259,8 +258,8 @@ absl::StatusOr<Producer*> KafkaConnection::ProducerFor(
     if (producer->settings() == settings) return producer.get();
   }
   Producer::Limits limits;
-  limits.messages = NumberIn(queue, broker_, "queue.buffering.max.messages",
-                             limits.messages);
+  limits.messages =
+      NumberIn(queue, broker_, "queue.buffering.max.messages", limits.messages);
   limits.bytes = NumberIn(queue, broker_, "queue.buffering.max.kbytes",
                           limits.bytes / 1024) *
                  1024;
@@ -327,13 +326,13 @@ void KafkaConnection::CheckTopic(Sender* sender) {
     WakeOnce();
     return;
   }
-  const bool posted = Post(
-      [this, client = std::make_shared<ClientRef>(control_.Share()),
-       queue = sender->queue(), number = sender->number(),
-       timeout = broker_.connect_timeout](const std::atomic<bool>& stop)
-          -> Background::Result {
-        auto info = LookUpTopic(*client->get(), queue,
-                                {absl::Now() + timeout, &stop});
+  const bool posted =
+      Post([this, client = std::make_shared<ClientRef>(control_.Share()),
+            queue = sender->queue(), number = sender->number(),
+            timeout = broker_.connect_timeout](
+               const std::atomic<bool>& stop) -> Background::Result {
+        auto info =
+            LookUpTopic(*client->get(), queue, {absl::Now() + timeout, &stop});
         return [this, info, number, topic = queue.entity] {
           if (info.ok() && known_topics_.size() < kMaxTopics) {
             known_topics_[topic] = *info;
@@ -352,11 +351,11 @@ void KafkaConnection::CheckTopic(Sender* sender) {
 
 void KafkaConnection::CheckTopic(Receiver* receiver) {
   const driver::ReceiverSpec& spec = receiver->spec();
-  const bool posted = Post(
-      [this, client = std::make_shared<ClientRef>(control_.Share()),
-       queue = spec.queue, browse = spec.browse, number = receiver->number(),
-       timeout = broker_.connect_timeout](const std::atomic<bool>& stop)
-          -> Background::Result {
+  const bool posted =
+      Post([this, client = std::make_shared<ClientRef>(control_.Share()),
+            queue = spec.queue, browse = spec.browse,
+            number = receiver->number(), timeout = broker_.connect_timeout](
+               const std::atomic<bool>& stop) -> Background::Result {
         const Patience patience{absl::Now() + timeout, &stop};
         const auto info = LookUpTopic(*client->get(), queue, patience);
         absl::Status status = info.status();
@@ -365,9 +364,8 @@ void KafkaConnection::CheckTopic(Receiver* receiver) {
         if (status.ok() && browse) {
           std::vector<int32_t> all;
           for (int32_t p = 0; p < info->partitions; ++p) all.push_back(p);
-          auto offsets =
-              StartOffsets(*client->get(), queue.entity, all,
-                           start.value_or(Start()), false, patience);
+          auto offsets = StartOffsets(*client->get(), queue.entity, all,
+                                      start.value_or(Start()), false, patience);
           status = offsets.status();
           if (status.ok()) from = *std::move(offsets);
         }
@@ -378,8 +376,8 @@ void KafkaConnection::CheckTopic(Receiver* receiver) {
         };
       });
   if (posted) return;
-  receiver->OnChecked(
-      absl::ResourceExhaustedError("too many are being opened"), 0, {});
+  receiver->OnChecked(absl::ResourceExhaustedError("too many are being opened"),
+                      0, {});
   WakeOnce();
 }
 
@@ -391,14 +389,13 @@ void KafkaConnection::AskStart(Receiver* receiver, uint32_t round,
   }
   const auto start = ParseStart(receiver->spec().queue.start);
   const bool posted =
-      Post([this, client = std::make_shared<ClientRef>(
-                      receiver->ShareClient()),
+      Post([this, client = std::make_shared<ClientRef>(receiver->ShareClient()),
             partitions, start = start.value_or(Start()), round,
-            topic = receiver->spec().queue.entity,
-            number = receiver->number(), timeout = broker_.connect_timeout](
+            topic = receiver->spec().queue.entity, number = receiver->number(),
+            timeout = broker_.connect_timeout](
                const std::atomic<bool>& stop) -> Background::Result {
-        auto from = StartOffsets(*client->get(), topic, partitions, start,
-                                 true, {absl::Now() + timeout, &stop});
+        auto from = StartOffsets(*client->get(), topic, partitions, start, true,
+                                 {absl::Now() + timeout, &stop});
         return [this, number, round, from] {
           Receiver* who = FindNumber(receivers_, number);
           if (who == nullptr) return;
@@ -427,11 +424,10 @@ void KafkaConnection::Close(absl::Time deadline) {
 }
 
 bool KafkaConnection::ContinueClosing() {
-  const bool open =
-      std::any_of(senders_.begin(), senders_.end(),
-                  [](const Sender* s) { return !s->closed(); }) ||
-      std::any_of(receivers_.begin(), receivers_.end(),
-                  [](const Receiver* r) { return !r->closed(); });
+  const bool open = std::any_of(senders_.begin(), senders_.end(),
+                                [](const Sender* s) { return !s->closed(); }) ||
+                    std::any_of(receivers_.begin(), receivers_.end(),
+                                [](const Receiver* r) { return !r->closed(); });
   if (open && now_ < end_by_) return false;
   lost_why_ = absl::OkStatus();
   End(absl::UnavailableError(Where() + ": closed before it answered"));
@@ -456,10 +452,9 @@ void KafkaConnection::Lose(absl::Status why) {
 }
 
 bool KafkaConnection::ContinueLosing() {
-  const bool waiting =
-      std::any_of(producers_.begin(), producers_.end(), [](const auto& p) {
-        return p->fatal().ok() && p->in_flight() > 0;
-      });
+  const bool waiting = std::any_of(
+      producers_.begin(), producers_.end(),
+      [](const auto& p) { return p->fatal().ok() && p->in_flight() > 0; });
   if (waiting && now_ < end_by_) return false;
   End(lost_why_.ok()
           ? absl::UnavailableError(Where() + ": closed before it answered")

@@ -36,8 +36,7 @@ absl::Status Into(absl::StatusOr<T> result, Put put) {
 
 // On the background thread.
 driver::Reply Carry(const Client& control, const Settings& peek,
-                    const driver::Request& request,
-                    const Patience& patience) {
+                    const driver::Request& request, const Patience& patience) {
   driver::Reply reply;
   switch (request.op) {
     case Op::kPeek:
@@ -101,8 +100,7 @@ void KafkaConnection::Ask(uint64_t cookie, driver::Request request) {
     }
     Settings peek;
     if (request.op == Op::kPeek) {
-      peek = ConsumerSettings(broker_, request.queue, true,
-                              rd_kafka_version());
+      peek = ConsumerSettings(broker_, request.queue, true, rd_kafka_version());
       peek.push_back({"enable.partition.eof", Secret("true")});
     }
     const bool posted =
@@ -110,9 +108,8 @@ void KafkaConnection::Ask(uint64_t cookie, driver::Request request) {
               request = std::move(request),
               control = std::make_shared<ClientRef>(control_.Share())](
                  const std::atomic<bool>& stop) -> Background::Result {
-          auto reply = std::make_shared<driver::Reply>(
-              Carry(*control->get(), peek, request,
-                    {absl::Now() + left, &stop}));
+          auto reply = std::make_shared<driver::Reply>(Carry(
+              *control->get(), peek, request, {absl::Now() + left, &stop}));
           reply->cookie = cookie;
           return [this, reply] { Reply(std::move(*reply)); };
         });

@@ -26,7 +26,7 @@ constexpr std::string_view kCorrelationId = "tieline-correlation-id";
 struct TextField {
   std::string_view header;
   Field field;
-  std::string MessageFields::* text;
+  std::string MessageFields::*text;
 };
 constexpr std::array kTextFields = {
     TextField{"content-type", Field::kContentType,
@@ -172,23 +172,21 @@ bool DecodeField(const Header& header, const Types& types,
   for (const TextField& f : kTextFields) {
     if (header.name != f.header) continue;
     // user_id and ids of type binary are bytes; the others are text.
-    const bool bytes =
-        f.field == Field::kUserId || f.field == Field::kId ||
-        f.field == Field::kCorrelationId;
+    const bool bytes = f.field == Field::kUserId || f.field == Field::kId ||
+                       f.field == Field::kCorrelationId;
     if (!bytes && !IsUtf8(header.value)) return false;
     fields->*f.text = std::string(header.value);
     fields->mark(f.field);
     if (f.field == Field::kId) {
       fields->id_type = TypeOf(types, kId);
     } else if (f.field == Field::kCorrelationId) {
-      fields->correlation_id_type =
-          TypeOf(types, kCorrelationId);
+      fields->correlation_id_type = TypeOf(types, kCorrelationId);
     }
     return true;
   }
-  return DecodeOther(header.name.substr(
-                         std::min(kOwn.size(), header.name.size())),
-                     header.value, fields);
+  return DecodeOther(
+      header.name.substr(std::min(kOwn.size(), header.name.size())),
+      header.value, fields);
 }
 
 void DecodeProperty(const Header& header, const Types& types,
@@ -368,12 +366,10 @@ void HeaderList::Encode(const MessageFields& fields, BodyKind kind) {
       [&] { return std::to_string(fields.priority); });
   add(Field::kDurable, "durable",
       [&] { return std::string(fields.durable ? "true" : "false"); });
-  add(Field::kTtl, "ttl", [&] {
-    return std::to_string(absl::ToInt64Milliseconds(fields.ttl));
-  });
+  add(Field::kTtl, "ttl",
+      [&] { return std::to_string(absl::ToInt64Milliseconds(fields.ttl)); });
   add(Field::kExpires, "expires", [&] { return time(fields.expires); });
-  add(Field::kDeliverAt, "deliver-at",
-      [&] { return time(fields.deliver_at); });
+  add(Field::kDeliverAt, "deliver-at", [&] { return time(fields.deliver_at); });
   for (const Property& p : fields.properties) {
     AddValue(IsReserved(p.name) ? kEscaped : std::string_view(), p.name,
              p.value);

@@ -24,10 +24,10 @@ struct Credit {
   void Add(uint32_t more, uint64_t more_bytes) {
     constexpr uint64_t kEnough = uint64_t{1} << 40;
     messages = std::min(messages + more, kEnough);
-    bytes = static_cast<int64_t>(
-        std::min<uint64_t>(static_cast<uint64_t>(std::max<int64_t>(bytes, 0)) +
-                               std::min(more_bytes, kEnough),
-                           kEnough)) +
+    bytes = static_cast<int64_t>(std::min<uint64_t>(
+                static_cast<uint64_t>(std::max<int64_t>(bytes, 0)) +
+                    std::min(more_bytes, kEnough),
+                kEnough)) +
             std::min<int64_t>(bytes, 0);
   }
   void Take(size_t size) {

@@ -23,9 +23,8 @@ void* Mutable(std::string_view view) {
 absl::StatusOr<std::unique_ptr<Producer>> Producer::Make(Settings settings,
                                                          Limits limits) {
   TIELINE_ASSIGN_OR_RETURN(
-      ClientRef client,
-      Client::Make(RD_KAFKA_PRODUCER, settings,
-                   RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
+      ClientRef client, Client::Make(RD_KAFKA_PRODUCER, settings,
+                                     RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
   return std::unique_ptr<Producer>(
       new Producer(std::move(settings), limits, std::move(client)));
 }

@@ -150,8 +150,7 @@ void Receiver::StartBrowsing() {
   Owned<rd_kafka_topic_partition_list_t> list(
       rd_kafka_topic_partition_list_new(count));
   for (int i = 0; i < count; ++i) {
-    rd_kafka_topic_partition_list_add(list.get(), spec_.queue.entity.c_str(),
-                                      i)
+    rd_kafka_topic_partition_list_add(list.get(), spec_.queue.entity.c_str(), i)
         ->offset = browse_from_[static_cast<size_t>(i)];
   }
   Assign(list.get());
@@ -237,8 +236,8 @@ bool Receiver::Deliver() {
 }
 
 size_t Receiver::Fetch(rd_kafka_queue_t* queue, size_t max) {
-  const ssize_t n = rd_kafka_consume_batch_queue(
-      queue, 0, batch_.data(), std::min(max, batch_.size()));
+  const ssize_t n = rd_kafka_consume_batch_queue(queue, 0, batch_.data(),
+                                                 std::min(max, batch_.size()));
   return n > 0 ? static_cast<size_t>(n) : 0;
 }
 
@@ -409,9 +408,9 @@ bool Receiver::ContinueClose(absl::Time now) {
         return false;
       }
       for (Partition* lane : active_) {
-        AnswerOpen(lane, absl::AbortedError(
-                             "the receiver was closed while an earlier "
-                             "message was unsettled; it comes again"));
+        AnswerOpen(
+            lane, absl::AbortedError("the receiver was closed while an earlier "
+                                     "message was unsettled; it comes again"));
       }
       FlushSettled();
       if (!spec_.browse && announced_) {

@@ -43,8 +43,8 @@ void Receiver::OnRebalance(rd_kafka_event_t* event) {
 void Receiver::OnAssigned(const rd_kafka_topic_partition_list_t* list) {
   ++round_;
   assigning_.reset(rd_kafka_topic_partition_list_copy(list));
-  const bool asks = start_.kind == Start::Kind::kOffset ||
-                    start_.kind == Start::Kind::kTime;
+  const bool asks =
+      start_.kind == Start::Kind::kOffset || start_.kind == Start::Kind::kTime;
   if (asks && list->cnt > 0) {
     connection_->AskStart(this, round_, list);
     return;
@@ -76,8 +76,8 @@ void Receiver::Assign(rd_kafka_topic_partition_list_t* list) {
     auto lane = std::make_unique<Partition>();
     lane->number = tp.partition;
     lane->epoch = ++epoch_;
-    lane->queue.reset(rd_kafka_queue_get_partition(client_->rk(), tp.topic,
-                                                   tp.partition));
+    lane->queue.reset(
+        rd_kafka_queue_get_partition(client_->rk(), tp.topic, tp.partition));
     // Before the assignment, so that no record takes another way.
     rd_kafka_queue_forward(lane->queue.get(), fetched_.get());
     opened.push_back(lane.get());

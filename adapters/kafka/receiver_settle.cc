@@ -30,8 +30,7 @@ void Receiver::Settle(std::span<const driver::Settlement> settlements) {
   for (const driver::Settlement& s : settlements) {
     Partition* lane = Find(static_cast<int32_t>(s.token.lane));
     if (lane == nullptr || lane->epoch != s.token.epoch ||
-        lane->state == Partition::State::kDropped ||
-        state_ != State::kOpen) {
+        lane->state == Partition::State::kDropped || state_ != State::kOpen) {
       Answer(s, Stale());
       continue;
     }
@@ -91,8 +90,7 @@ bool Receiver::Commit(absl::Time now, bool urgent) {
     rd_kafka_topic_partition_list_add(list.get(), spec_.queue.entity.c_str(),
                                       lane->number)
         ->offset = lane->watermark.position();
-    committing_.push_back(
-        {lane->number, lane->epoch, lane->watermark.low()});
+    committing_.push_back({lane->number, lane->epoch, lane->watermark.low()});
     lane->dirty = false;
   }
   dirty_.clear();

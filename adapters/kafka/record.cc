@@ -39,15 +39,14 @@ std::vector<Header> ListOf(const rd_kafka_headers_t* headers) {
   const char* name = nullptr;
   const void* value = nullptr;
   size_t size = 0;
-  for (size_t i = 0;
-       i < kMaxHeaders &&
-       rd_kafka_header_get_all(headers, i, &name, &value, &size) ==
-           RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (size_t i = 0; i < kMaxHeaders && rd_kafka_header_get_all(
+                                            headers, i, &name, &value, &size) ==
+                                            RD_KAFKA_RESP_ERR_NO_ERROR;
        ++i) {
-    list.push_back({name,
-                    {static_cast<const char*>(value),
-                     value == nullptr ? 0 : size},
-                    value == nullptr});
+    list.push_back(
+        {name,
+         {static_cast<const char*>(value), value == nullptr ? 0 : size},
+         value == nullptr});
   }
   return list;
 }
@@ -120,8 +119,8 @@ void RecordWriter::Write(const Message& message) {
   uint32_t changed = 0;
   const driver::Native* native =
       driver::NativeOf(message, RecordSource::Get(), &changed);
-  if (native != nullptr && (changed & (driver::kChangedFields |
-                                       driver::kChangedBody)) == 0) {
+  if (native != nullptr &&
+      (changed & (driver::kChangedFields | driver::kChangedBody)) == 0) {
     // As it came: nothing is decoded.
     const rd_kafka_message_t* record = RecordOf(*native);
     null_body = record->payload == nullptr;

@@ -52,8 +52,7 @@ void Sender::Close() {
   if (connection_ != nullptr) connection_->WakeOnce();
 }
 
-void Sender::OnChecked(const absl::Status& status,
-                       uint64_t max_message_bytes) {
+void Sender::OnChecked(const absl::Status& status, uint64_t max_message_bytes) {
   if (state_ != State::kOpening) return;
   max_message_bytes_ = max_message_bytes;
   if (status.ok()) {
@@ -69,8 +68,8 @@ void Sender::Tell(driver::Outcome outcome) {
 }
 
 absl::Status Sender::Explain(rd_kafka_resp_err_t error) const {
-  return StatusOf(error, "queue " + spec_.queue.name + ", topic " +
-                             spec_.queue.entity);
+  return StatusOf(
+      error, "queue " + spec_.queue.name + ", topic " + spec_.queue.entity);
 }
 
 bool Sender::Run() {

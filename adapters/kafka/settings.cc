@@ -140,8 +140,8 @@ bool IsLoopback(const Url& url) {
 
 bool UsesTls(const BrokerConfig& broker) {
   const TlsConfig& tls = broker.tls;
-  return broker.url.scheme == "kafkas" || tls.enabled ||
-         !tls.ca_file.empty() || !tls.cert_file.empty() || !tls.key.empty() ||
+  return broker.url.scheme == "kafkas" || tls.enabled || !tls.ca_file.empty() ||
+         !tls.cert_file.empty() || !tls.key.empty() ||
          !tls.server_name.empty() || tls.insecure_skip_verify;
 }
 
@@ -242,8 +242,7 @@ Settings CommonSettings(const BrokerConfig& broker) {
     Add(&out, "security.protocol", tls ? "sasl_ssl" : "sasl_plaintext");
     Add(&out, "sasl.mechanism", std::string(sasl));
     const AuthConfig& auth = broker.auth;
-    Add(&out, "sasl.username",
-        auth.user.empty() ? broker.url.user : auth.user);
+    Add(&out, "sasl.username", auth.user.empty() ? broker.url.user : auth.user);
     Add(&out, "sasl.password",
         std::string(auth.password.empty() ? broker.url.password.Reveal()
                                           : auth.password.Reveal()));
@@ -302,7 +301,8 @@ Settings ConsumerSettings(const BrokerConfig& broker, const QueueConfig& queue,
   Add(&out, "enable.auto.commit", "false");
   Add(&out, "enable.auto.offset.store", "false");
   if (!browse) {
-    Add(&out, "group.id", queue.group.empty() ? std::string(kDefaultGroup) : queue.group);
+    Add(&out, "group.id",
+        queue.group.empty() ? std::string(kDefaultGroup) : queue.group);
     if (!queue.member.empty()) Add(&out, "group.instance.id", queue.member);
   } else {
     // Never joined, never committed: the library asks for a name.

@@ -45,8 +45,7 @@ absl::Status CheckQueue(const QueueConfig& queue);
 
 // What all clients of a connection share.
 Settings CommonSettings(const BrokerConfig& broker);
-Settings ProducerSettings(const BrokerConfig& broker,
-                          const QueueConfig& queue);
+Settings ProducerSettings(const BrokerConfig& broker, const QueueConfig& queue);
 Settings ConsumerSettings(const BrokerConfig& broker, const QueueConfig& queue,
                           bool browse, int client_version);
 
