@@ -22,8 +22,8 @@ _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
 def root():
     chosen = os.environ.get("TIELINE_CACHE")
     if not chosen:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        chosen = os.path.join(base, "tieline")
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        chosen = os.path.join(os.path.expanduser(base), "tieline")
     path = pathlib.Path(chosen) / "brokers"
     path.mkdir(parents=True, exist_ok=True)
     return path

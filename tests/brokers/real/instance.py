@@ -132,12 +132,13 @@ class Instance:
             f"; its log says: {self._complaint()}")
 
     def _complaint(self):
-        """The line of the log that tells most, of the last start."""
-        lines = [line.strip() for line in
-                 self.log.read_text(errors="replace").splitlines()[-200:]]
-        telling = [line for line in lines
-                   if re.search(r"Exception|ERROR|\[error\]|[Ff]ailed", line)]
-        return (telling or lines[-1:] or ["nothing"])[0][:400]
+        """The lines of the log that tell most, as one."""
+        text = self.log.read_text(errors="replace")[-20000:]
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+        first = next((index for index, line in enumerate(lines) if re.search(
+            r"Exception|ERROR|\[error\]|[Ff]ailed", line)), len(lines) - 3)
+        told = [line.strip() for line in lines[max(0, first):][:4]]
+        return " | ".join(filter(None, told))[:600] or "nothing"
 
     def end(self):
         """Ends the processes gracefully, by force after a while."""
