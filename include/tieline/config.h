@@ -127,7 +127,6 @@ struct RouteConfig {
   // Messages received and not yet settled, at most.
   uint32_t credit = 2000;
   uint64_t credit_bytes = 64 << 20;
-  absl::Duration send_timeout = absl::Seconds(30);
   absl::Duration retry_min = absl::Milliseconds(50);
   absl::Duration retry_max = absl::Seconds(10);
 };

@@ -38,7 +38,7 @@ struct ProcessorCounts {
 
 class Processor {
  public:
-  explicit Processor(std::unique_ptr<ProcessorCore> core);
+  explicit Processor(std::shared_ptr<ProcessorCore> core);
   // Stop(30 s).
   ~Processor();
 
@@ -50,7 +50,7 @@ class Processor {
   ProcessorCounts counts() const;
 
  private:
-  std::unique_ptr<ProcessorCore> core_;
+  std::shared_ptr<ProcessorCore> core_;
 };
 
 }  // namespace tieline::inline v0

@@ -56,6 +56,7 @@ class [[nodiscard]] SendResult {
   friend class SenderCore;
   friend class SendBatchState;
   SendBatchState* batch_ = nullptr;
+  uint8_t flags_ = 0;
 };
 
 struct SenderOptions {

@@ -1,0 +1,292 @@
+#include "lib/engine/bus_core.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "lib/base/status.h"
+
+namespace tieline::inline v0 {
+namespace {
+
+// 80 random bits: unique across processes and restarts.
+std::string MakeProducer() {
+  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+  std::random_device random;
+  std::string producer;
+  for (int i = 0; i < 16; ++i) producer += kDigits[random() % 32];
+  return producer;
+}
+
+template <typename T>
+void Remember(std::vector<std::weak_ptr<T>>& list, std::shared_ptr<T> item) {
+  // Now and then those that are gone are swept out.
+  if (list.size() >= 64 && (list.size() & (list.size() - 1)) == 0) {
+    std::erase_if(list, [](const auto& weak) { return weak.expired(); });
+  }
+  list.push_back(std::move(item));
+}
+
+template <typename T>
+std::vector<std::shared_ptr<T>> Alive(
+    const std::vector<std::weak_ptr<T>>& list) {
+  std::vector<std::shared_ptr<T>> alive;
+  for (const auto& weak : list) {
+    if (auto item = weak.lock()) alive.push_back(std::move(item));
+  }
+  return alive;
+}
+
+bool IsUrl(std::string_view text) {
+  return text.find("://") != std::string_view::npos;
+}
+
+}  // namespace
+
+BusCore::BusCore(Config config, BusOptions options)
+    : options_(std::move(options)),
+      clock_(options_.clock == nullptr ? Clock::System() : options_.clock),
+      runner_(clock_),
+      producer_(MakeProducer()),
+      config_(std::move(config)) {}
+
+BusCore::~BusCore() { Close(absl::Seconds(5)).IgnoreError(); }
+
+void BusCore::Start() {
+  if (!options_.host_runs) runner_.StartThread();
+}
+
+absl::StatusOr<QueueConfig> BusCore::FindQueue(std::string_view queue) {
+  MutexLock lock(&mu_);
+  std::string name(queue);
+  if (IsUrl(queue)) {
+    TIELINE_ASSIGN_OR_RETURN(name, config_.AddUrl(queue));
+  }
+  auto it = config_.queues.find(name);
+  if (it != config_.queues.end()) return it->second;
+  std::vector<std::string> known;
+  for (const auto& [n, q] : config_.queues) known.push_back(n);
+  return MakeStatus(absl::StatusCode::kNotFound,
+                    "no queue \"{}\" in the configuration (there {}: {})", name,
+                    known.size() == 1 ? "is" : "are",
+                    known.empty() ? "none" : absl::StrJoin(known, ", "));
+}
+
+absl::StatusOr<BrokerConfig> BusCore::FindBroker(std::string_view name) const {
+  MutexLock lock(&mu_);
+  auto it = config_.brokers.find(std::string(name));
+  if (it != config_.brokers.end()) return it->second;
+  return MakeStatus(absl::StatusCode::kNotFound,
+                    "no broker \"{}\" in the configuration", name);
+}
+
+absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::MakeEndpoint(
+    const BrokerConfig& broker) {
+  std::shared_ptr<driver::Driver> driver = driver::Find(broker.url.scheme);
+  if (driver == nullptr) {
+    return MakeStatus(
+        absl::StatusCode::kUnimplemented,
+        "broker {}: no backend for {}:// is registered (there are: {})",
+        broker.name, broker.url.scheme, absl::StrJoin(driver::Schemes(), ", "));
+  }
+  EndpointContext context;
+  context.runner = &runner_;
+  context.clock = clock_;
+  context.options = &options_;
+  return std::make_shared<Endpoint>(broker, std::move(driver), context);
+}
+
+absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointFor(
+    const BrokerConfig& broker) {
+  MutexLock lock(&mu_);
+  if (closed_) return absl::FailedPreconditionError("the bus is closed");
+  auto it = shared_.find(broker.name);
+  if (it != shared_.end()) return it->second;
+  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
+                           MakeEndpoint(broker));
+  Remember(endpoints_, endpoint);
+  if (!endpoint->runs_inline()) shared_.emplace(broker.name, endpoint);
+  return endpoint;
+}
+
+std::shared_ptr<SenderCore> BusCore::MakeSender(
+    std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
+    SenderOptions options) {
+  auto sender = std::make_shared<SenderCore>(endpoint, std::move(queue),
+                                             std::move(options), producer_);
+  {
+    MutexLock lock(&mu_);
+    Remember(senders_, sender);
+  }
+  endpoint->Attach(sender);
+  return sender;
+}
+
+absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::OpenSender(
+    std::string_view queue, SenderOptions options) {
+  TIELINE_RETURN_IF_ERROR(options.Validate());
+  TIELINE_ASSIGN_OR_RETURN(QueueConfig config, FindQueue(queue));
+  TIELINE_ASSIGN_OR_RETURN(BrokerConfig broker, FindBroker(config.broker));
+  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
+                           EndpointFor(broker));
+  return MakeSender(std::move(endpoint), std::move(config), std::move(options));
+}
+
+absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
+    std::string_view queue, ReceiverOptions options) {
+  TIELINE_RETURN_IF_ERROR(options.Validate());
+  TIELINE_ASSIGN_OR_RETURN(QueueConfig config, FindQueue(queue));
+  TIELINE_ASSIGN_OR_RETURN(BrokerConfig broker, FindBroker(config.broker));
+  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
+                           EndpointFor(broker));
+  QueueConfig dead_letter = config;
+  dead_letter.entity = config.dead_letter_entity.empty()
+                           ? config.entity + ".dead-letter"
+                           : config.dead_letter_entity;
+  dead_letter.ordered = Order::kNone;
+  dead_letter.create = true;
+  auto make_dead_letter_sender = [weak = weak_from_this(), broker,
+                                  dead_letter]() {
+    std::shared_ptr<BusCore> self = weak.lock();
+    std::shared_ptr<SenderCore> sender;
+    if (self == nullptr) return sender;
+    auto endpoint_or = self->EndpointFor(broker);
+    if (!endpoint_or.ok()) return sender;
+    SenderOptions sender_options;
+    sender_options.stamp_ids = false;
+    return self->MakeSender(*endpoint_or, dead_letter, sender_options);
+  };
+  auto receiver = std::make_shared<ReceiverCore>(
+      endpoint, std::move(config), std::move(options),
+      std::move(make_dead_letter_sender));
+  {
+    MutexLock lock(&mu_);
+    Remember(receivers_, receiver);
+  }
+  endpoint->Attach(receiver);
+  return receiver;
+}
+
+absl::StatusOr<std::shared_ptr<RouteCore>> BusCore::StartRoute(
+    RouteConfig config, Transform transform) {
+  if (config.name.empty()) {
+    config.name = fmt::format("{}->{}", config.from, config.to);
+  }
+  ReceiverOptions receiver_options;
+  receiver_options.credit = config.credit;
+  receiver_options.credit_bytes = config.credit_bytes;
+  receiver_options.max_attempts = 0;  // the route counts its own
+  receiver_options.retry_min = config.retry_min;
+  receiver_options.retry_max = config.retry_max;
+  SenderOptions sender_options;
+  sender_options.stamp_ids = false;
+  sender_options.window = config.credit;
+  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<SenderCore> destination,
+                           OpenSender(config.to, sender_options));
+  auto source = OpenReceiver(config.from, receiver_options);
+  if (!source.ok()) {
+    destination->Close(absl::ZeroDuration()).IgnoreError();
+    return source.status();
+  }
+  auto route =
+      std::make_shared<RouteCore>(std::move(config), *std::move(source),
+                                  std::move(destination), std::move(transform));
+  TIELINE_RETURN_IF_ERROR(route->Start());
+  MutexLock lock(&mu_);
+  Remember(routes_, route);
+  return route;
+}
+
+absl::StatusOr<driver::Reply> BusCore::Ask(const BrokerConfig& broker,
+                                           driver::Request request,
+                                           absl::Duration timeout) {
+  if (runner_.OnThread()) {
+    return absl::FailedPreconditionError(
+        "a blocking call was made from a callback");
+  }
+  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
+                           EndpointFor(broker));
+  struct Answer {
+    Mutex mu;
+    Condition cv;
+    bool done = false;
+    driver::Reply reply;
+  };
+  auto answer = std::make_shared<Answer>();
+  request.deadline = clock_->Steady() + timeout;
+  endpoint->Ask(std::move(request), [answer](driver::Reply reply) {
+    MutexLock lock(&answer->mu);
+    answer->reply = std::move(reply);
+    answer->done = true;
+    answer->cv.NotifyAll();
+  });
+  driver::Reply reply;
+  {
+    MutexLock lock(&answer->mu);
+    while (!answer->done) answer->cv.Wait(&answer->mu);
+    reply = std::move(answer->reply);
+  }
+  if (endpoint->runs_inline()) {
+    endpoint->Close(absl::Seconds(1)).IgnoreError();
+  }
+  TIELINE_RETURN_IF_ERROR(reply.status);
+  return reply;
+}
+
+absl::Status BusCore::Close(absl::Duration timeout) {
+  const absl::Time until = absl::Now() + timeout;
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  std::vector<std::shared_ptr<RouteCore>> routes;
+  std::vector<std::shared_ptr<SenderCore>> senders;
+  std::vector<std::shared_ptr<ReceiverCore>> receivers;
+  {
+    MutexLock lock(&mu_);
+    if (std::exchange(closed_, true)) return absl::OkStatus();
+    endpoints = Alive(endpoints_);
+    routes = Alive(routes_);
+    senders = Alive(senders_);
+    receivers = Alive(receivers_);
+    shared_.clear();
+  }
+  absl::Status first;
+  const auto note = [&](absl::Status status) {
+    if (first.ok()) first = std::move(status);
+  };
+  const auto rest = [&] {
+    return std::max(until - absl::Now(), absl::ZeroDuration());
+  };
+  for (auto& route : routes) note(route->Stop(rest()));
+  for (auto& receiver : receivers) note(receiver->Close(rest()));
+  for (auto& sender : senders) note(sender->Close(rest()));
+  for (auto& endpoint : endpoints) {
+    note(endpoint->Close(std::max(rest(), absl::Milliseconds(100))));
+  }
+  runner_.StopThread();
+  // Callbacks that were still to be called.
+  runner_.RunOnce(absl::ZeroDuration());
+  return first;
+}
+
+MetricsSnapshot BusCore::metrics() const {
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  std::vector<std::shared_ptr<RouteCore>> routes;
+  std::vector<std::shared_ptr<SenderCore>> senders;
+  std::vector<std::shared_ptr<ReceiverCore>> receivers;
+  {
+    MutexLock lock(&mu_);
+    endpoints = Alive(endpoints_);
+    routes = Alive(routes_);
+    senders = Alive(senders_);
+    receivers = Alive(receivers_);
+  }
+  MetricsSnapshot snapshot;
+  for (auto& e : endpoints) snapshot.brokers.push_back(e->metrics());
+  for (auto& s : senders) snapshot.senders.push_back(s->metrics());
+  for (auto& r : receivers) snapshot.receivers.push_back(r->metrics());
+  for (auto& r : routes) snapshot.routes.push_back(r->metrics());
+  return snapshot;
+}
+
+}  // namespace tieline::inline v0

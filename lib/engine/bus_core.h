@@ -1,0 +1,72 @@
+// BusCore: what is behind a Bus: the runner, an endpoint for each broker (or
+// for each handle, where the driver runs inline), and the handles.
+#ifndef TIELINE_LIB_ENGINE_BUS_CORE_H_
+#define TIELINE_LIB_ENGINE_BUS_CORE_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/mutex.h"
+#include "lib/engine/endpoint.h"
+#include "lib/engine/receiver_core.h"
+#include "lib/engine/route_core.h"
+#include "lib/engine/runner.h"
+#include "lib/engine/sender_core.h"
+#include "tieline/bus.h"
+
+namespace tieline::inline v0 {
+
+class BusCore : public std::enable_shared_from_this<BusCore> {
+ public:
+  BusCore(Config config, BusOptions options);
+  ~BusCore();
+
+  void Start();
+  absl::StatusOr<std::shared_ptr<SenderCore>> OpenSender(std::string_view queue,
+                                                         SenderOptions options);
+  absl::StatusOr<std::shared_ptr<ReceiverCore>> OpenReceiver(
+      std::string_view queue, ReceiverOptions options);
+  absl::StatusOr<std::shared_ptr<RouteCore>> StartRoute(RouteConfig config,
+                                                        Transform transform);
+  absl::StatusOr<driver::Reply> Ask(const BrokerConfig& broker,
+                                    driver::Request request,
+                                    absl::Duration timeout);
+  absl::Status Close(absl::Duration timeout);
+
+  // The queue's config by name or URL; adds the URL's broker and queue.
+  absl::StatusOr<QueueConfig> FindQueue(std::string_view queue);
+  absl::StatusOr<BrokerConfig> FindBroker(std::string_view name) const;
+  MetricsSnapshot metrics() const;
+  const Config& config() const { return config_; }
+  Runner& runner() { return runner_; }
+
+ private:
+  absl::StatusOr<std::shared_ptr<Endpoint>> EndpointFor(
+      const BrokerConfig& broker);
+  absl::StatusOr<std::shared_ptr<Endpoint>> MakeEndpoint(
+      const BrokerConfig& broker);
+  std::shared_ptr<SenderCore> MakeSender(std::shared_ptr<Endpoint> endpoint,
+                                         QueueConfig queue,
+                                         SenderOptions options);
+
+  const BusOptions options_;
+  Clock* const clock_;
+  Runner runner_;
+  const std::string producer_;
+
+  mutable Mutex mu_;
+  Config config_;  // grows by URLs; guarded by mu_ while it does
+  std::map<std::string, std::shared_ptr<Endpoint>> shared_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<Endpoint>> endpoints_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<SenderCore>> senders_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<ReceiverCore>> receivers_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<RouteCore>> routes_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_LIB_ENGINE_BUS_CORE_H_

@@ -1,0 +1,443 @@
+#include "lib/engine/endpoint.h"
+
+#include <algorithm>
+#include <iterator>
+#include <random>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "lib/base/status.h"
+
+namespace tieline::inline v0 {
+namespace {
+
+// Turns in one visit to the strand before others get theirs.
+constexpr int kMaxTurns = 16;
+
+}  // namespace
+
+Endpoint::Endpoint(BrokerConfig broker, std::shared_ptr<driver::Driver> driver,
+                   EndpointContext context)
+    : broker_(std::move(broker)),
+      driver_(std::move(driver)),
+      context_(context),
+      inline_(driver_->runs_inline()),
+      backoff_(context.options->reconnect.min_delay,
+               context.options->reconnect.max_delay,
+               context.options->reconnect.jitter),
+      random_state_(std::random_device{}() | 1u) {}
+
+Endpoint::~Endpoint() = default;
+
+void Endpoint::Attach(std::shared_ptr<EndpointUser> user) {
+  {
+    MutexLock lock(&mu_);
+    attaching_.push_back(std::move(user));
+  }
+  Poke();
+}
+
+void Endpoint::Detach(std::shared_ptr<EndpointUser> user) {
+  {
+    MutexLock lock(&mu_);
+    detaching_.push_back(std::move(user));
+  }
+  Poke();
+}
+
+void Endpoint::MarkDirty(EndpointUser* user) {
+  MarkDirtyAt(user, absl::InfinitePast());
+}
+
+void Endpoint::MarkDirtyAt(EndpointUser* user, absl::Time when) {
+  if (when == absl::InfinitePast() &&
+      user->dirty_.exchange(true, std::memory_order_acq_rel)) {
+    return;
+  }
+  MutexLock lock(&mu_);
+  dirty_.emplace_back(user, when);
+}
+
+void Endpoint::Poke() {
+  if (inline_ && !context_.runner->OnThread()) {
+    RunStrand();
+  } else {
+    Schedule();
+  }
+}
+
+void Endpoint::Wake() {
+  if (inline_) {
+    // An inline endpoint has one handle.
+    EndpointUser* user = sole_user_.load(std::memory_order_acquire);
+    if (user != nullptr && user->OnInlineWake()) return;
+  }
+  Schedule();
+}
+
+void Endpoint::RunFromRunner(absl::Time /*now*/) { RunStrand(); }
+
+void Endpoint::RunStrand() {
+  // Keeps the endpoint alive while inside.
+  const std::shared_ptr<Endpoint> self = shared_from_this();
+  strand_.Run([this] {
+    bool more = true;
+    for (int i = 0; i < kMaxTurns && more; ++i) {
+      more = Turn(context_.clock->Steady());
+    }
+    if (more) Schedule();
+  });
+}
+
+bool Endpoint::Turn(absl::Time now) {
+  TakeCommands();
+  if (state_ == State::kClosed) return false;
+  if (state_ == State::kIdle && (!users_.empty() || !to_ask_.empty())) {
+    state_ = State::kWaiting;
+  }
+  if (state_ == State::kWaiting && now >= retry_at_) Connect(now);
+  PumpDirty(now);
+  driver::Progress progress;
+  if (connection_ != nullptr) {
+    SendQuestions();
+    progress = connection_->Run(now);
+    if (state_ == State::kConnecting && now >= connect_deadline_ && !lost_) {
+      OnLost(MakeStatus(absl::StatusCode::kUnavailable,
+                        "broker {}: no connection to {} within {}",
+                        broker_.name, broker_.url.HostList(0),
+                        absl::FormatDuration(broker_.connect_timeout)));
+    }
+    if (lost_) {
+      DropConnection(lost_why_);
+      return true;
+    }
+  }
+  ExpireQuestions(now);
+  Arm(progress.next);
+  bool dirty = false;
+  {
+    MutexLock lock(&mu_);
+    dirty = !dirty_.empty();
+  }
+  return progress.worked || dirty;
+}
+
+void Endpoint::TakeCommands() {
+  std::vector<std::shared_ptr<EndpointUser>> attach;
+  std::vector<std::shared_ptr<EndpointUser>> detach;
+  bool close = false;
+  {
+    MutexLock lock(&mu_);
+    if (attaching_.empty() && detaching_.empty() && new_questions_.empty() &&
+        (!close_wanted_ || state_ >= State::kClosing)) {
+      return;
+    }
+    attach.swap(attaching_);
+    detach.swap(detaching_);
+    std::move(new_questions_.begin(), new_questions_.end(),
+              std::back_inserter(to_ask_));
+    new_questions_.clear();
+    close = close_wanted_ && state_ < State::kClosing;
+    if (close) close_by_ = close_wanted_by_;
+  }
+  for (auto& user : attach) {
+    EndpointUser* u = user.get();
+    users_.emplace(u, std::move(user));
+    if (inline_) sole_user_.store(u, std::memory_order_release);
+    if (state_ == State::kUp) {
+      u->up_ = true;
+      u->OnUp(connection_.get());
+    }
+    MarkDirty(u);
+  }
+  for (auto& user : detach) {
+    if (users_.find(user.get()) == users_.end()) continue;
+    user->up_ = false;
+    user->OnDown(absl::OkStatus());
+    SetTimer(user.get(), absl::InfiniteFuture());
+    sole_user_.store(nullptr, std::memory_order_release);
+    {
+      MutexLock lock(&mu_);
+      std::erase_if(dirty_,
+                    [&](const auto& d) { return d.first == user.get(); });
+    }
+    users_.erase(user.get());
+    // The driver may still be on its way to wake it.
+    if (inline_) retained_.push_back(std::move(user));
+  }
+  if (!close) return;
+  if (connection_ == nullptr) {
+    DropConnection(absl::OkStatus());
+  } else {
+    connection_->Close(close_by_);
+    state_ = State::kClosing;
+  }
+}
+
+void Endpoint::Connect(absl::Time now) {
+  {
+    MutexLock lock(&mu_);
+    ++connects_;
+  }
+  auto connection = driver_->Connect(broker_, this, this, context_.clock, now);
+  state_ = State::kConnecting;
+  connect_deadline_ = now + broker_.connect_timeout;
+  if (!connection.ok()) {
+    DropConnection(connection.status());
+    return;
+  }
+  connection_ = *std::move(connection);
+}
+
+void Endpoint::OnUp(const Capabilities& /*capabilities*/) {
+  state_ = State::kUp;
+  connect_deadline_ = absl::InfiniteFuture();
+  up_.store(true, std::memory_order_release);
+  {
+    MutexLock lock(&mu_);
+    last_error_ = absl::OkStatus();
+  }
+  Log(LogLevel::kInfo, "connected");
+  for (auto& [user, shared] : users_) {
+    user->up_ = true;
+    user->OnUp(connection_.get());
+    MarkDirty(user);
+  }
+}
+
+void Endpoint::OnLost(const absl::Status& why) {
+  lost_ = true;
+  lost_why_ = why;
+}
+
+void Endpoint::DropConnection(const absl::Status& why) {
+  const bool was_up = up_.exchange(false);
+  lost_ = false;
+  {
+    MutexLock lock(&mu_);
+    if (was_up && !why.ok()) ++losses_;
+    last_error_ = why;
+  }
+  for (auto& [user, shared] : users_) {
+    user->up_ = false;
+    user->OnDown(why);
+    MarkDirty(user);
+  }
+  context_.runner->Watch(shared_from_this(), {});
+  watched_ = {};
+  connection_.reset();
+  retained_.clear();
+  FailQuestions(why.ok() ? absl::UnavailableError("the connection was closed")
+                         : why);
+  if (state_ == State::kClosing || why.ok()) {
+    state_ = State::kClosed;
+    context_.runner->Forget(shared_from_this());
+    MutexLock lock(&mu_);
+    closed_ = true;
+    closed_cv_.NotifyAll();
+    return;
+  }
+  if (was_up) backoff_.Reset();
+  const absl::Duration delay = backoff_.Next(Random());
+  Log(LogLevel::kWarning, fmt::format("{}; next try in {}", MessageOf(why),
+                                      absl::FormatDuration(delay)));
+  retry_at_ = context_.clock->Steady() + delay;
+  state_ = State::kWaiting;
+}
+
+void Endpoint::PumpDirty(absl::Time now) {
+  std::vector<std::pair<EndpointUser*, absl::Time>> dirty;
+  {
+    MutexLock lock(&mu_);
+    dirty.swap(dirty_);
+  }
+  for (auto& [user, when] : dirty) {
+    if (users_.find(user) == users_.end()) continue;
+    if (when > now) {
+      SetTimer(user, std::min(user->timer_, when));
+    } else {
+      user->dirty_.store(false, std::memory_order_release);
+      PumpOne(user, now);
+    }
+  }
+  while (!user_timers_.empty() && user_timers_.begin()->first <= now) {
+    PumpOne(user_timers_.begin()->second, now);
+  }
+}
+
+void Endpoint::PumpOne(EndpointUser* user, absl::Time now) {
+  SetTimer(user, absl::InfiniteFuture());
+  SetTimer(user, user->Pump(now));
+}
+
+void Endpoint::SetTimer(EndpointUser* user, absl::Time when) {
+  if (user->timer_ == when) return;
+  if (user->timer_ != absl::InfiniteFuture()) {
+    auto [begin, end] = user_timers_.equal_range(user->timer_);
+    for (auto it = begin; it != end; ++it) {
+      if (it->second == user) {
+        user_timers_.erase(it);
+        break;
+      }
+    }
+  }
+  user->timer_ = when;
+  if (when != absl::InfiniteFuture()) user_timers_.emplace(when, user);
+}
+
+void Endpoint::Arm(absl::Time next) {
+  if (connection_ != nullptr) {
+    const driver::PollSet set = connection_->pollable();
+    if (set.fd != watched_.fd || set.read != watched_.read ||
+        set.write != watched_.write) {
+      watched_ = set;
+      context_.runner->Watch(shared_from_this(), set);
+    }
+  }
+  if (state_ == State::kWaiting) next = std::min(next, retry_at_);
+  if (state_ == State::kConnecting) next = std::min(next, connect_deadline_);
+  if (state_ == State::kClosing) next = std::min(next, close_by_);
+  if (!user_timers_.empty()) {
+    next = std::min(next, user_timers_.begin()->first);
+  }
+  for (const auto& [cookie, question] : asked_) {
+    next = std::min(next, question.request.deadline);
+  }
+  for (const Question& question : to_ask_) {
+    next = std::min(next, question.request.deadline);
+  }
+  context_.runner->ScheduleAt(shared_from_this(), next);
+}
+
+void Endpoint::Ask(driver::Request request, ReplyCallback done) {
+  {
+    MutexLock lock(&mu_);
+    new_questions_.push_back({std::move(request), std::move(done)});
+  }
+  Poke();
+}
+
+void Endpoint::SendQuestions() {
+  if (state_ != State::kUp || to_ask_.empty()) return;
+  std::vector<Question> questions;
+  questions.swap(to_ask_);
+  for (Question& question : questions) {
+    const uint64_t cookie = next_cookie_++;
+    driver::Request request = question.request;
+    asked_.emplace(cookie, std::move(question));
+    connection_->Ask(cookie, std::move(request));
+  }
+}
+
+void Endpoint::OnReply(driver::Reply reply) {
+  auto it = asked_.find(reply.cookie);
+  if (it == asked_.end()) return;  // came after its deadline
+  ReplyCallback done = std::move(it->second.done);
+  asked_.erase(it);
+  done(std::move(reply));
+}
+
+void Endpoint::FailQuestions(const absl::Status& why) {
+  std::map<uint64_t, Question> asked;
+  asked.swap(asked_);
+  for (auto& [cookie, question] : asked) {
+    driver::Reply reply;
+    reply.status = why;
+    question.done(std::move(reply));
+  }
+  // What was not asked yet waits for the next connection, unless none can be.
+  if (why.code() == absl::StatusCode::kUnavailable &&
+      state_ != State::kClosing) {
+    return;
+  }
+  std::vector<Question> waiting;
+  waiting.swap(to_ask_);
+  for (Question& question : waiting) {
+    driver::Reply reply;
+    reply.status = why;
+    question.done(std::move(reply));
+  }
+}
+
+void Endpoint::ExpireQuestions(absl::Time now) {
+  const auto expire = [&](Question& question) {
+    driver::Reply reply;
+    absl::Status error = last_error();
+    reply.status = MakeStatus(
+        absl::StatusCode::kDeadlineExceeded, "broker {}: no answer in time{}{}",
+        broker_.name, error.ok() ? "" : "; last error: ", MessageOf(error));
+    question.done(std::move(reply));
+  };
+  for (auto it = asked_.begin(); it != asked_.end();) {
+    if (it->second.request.deadline <= now) {
+      expire(it->second);
+      it = asked_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  for (auto it = to_ask_.begin(); it != to_ask_.end();) {
+    if (it->request.deadline <= now) {
+      expire(*it);
+      it = to_ask_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+absl::Status Endpoint::Close(absl::Duration timeout) {
+  {
+    MutexLock lock(&mu_);
+    close_wanted_ = true;
+    close_wanted_by_ = context_.clock->Steady() + timeout;
+  }
+  Schedule();
+  if (inline_) RunStrand();
+  const absl::Time deadline = absl::Now() + timeout + absl::Milliseconds(100);
+  MutexLock lock(&mu_);
+  while (!closed_) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration() || context_.runner->OnThread()) {
+      return MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                        "broker {}: not closed within {}", broker_.name,
+                        absl::FormatDuration(timeout));
+    }
+    closed_cv_.WaitFor(&mu_, left);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Endpoint::last_error() const {
+  MutexLock lock(&mu_);
+  return last_error_;
+}
+
+BrokerMetrics Endpoint::metrics() const {
+  BrokerMetrics m;
+  m.broker = broker_.name;
+  m.up = up();
+  MutexLock lock(&mu_);
+  m.connects = connects_;
+  m.losses = losses_;
+  m.last_error = std::string(MessageOf(last_error_));
+  return m;
+}
+
+void Endpoint::Log(LogLevel level, std::string_view text) const {
+  if (!context_.options->log) return;
+  context_.options->log(level,
+                        fmt::format("broker {}: {}", broker_.name, text));
+}
+
+double Endpoint::Random() {
+  MutexLock lock(&mu_);
+  // xorshift64*: enough for jitter.
+  random_state_ ^= random_state_ >> 12;
+  random_state_ ^= random_state_ << 25;
+  random_state_ ^= random_state_ >> 27;
+  return static_cast<double>((random_state_ * 0x2545F4914F6CDD1Dull) >> 11) *
+         0x1.0p-53;
+}
+
+}  // namespace tieline::inline v0

@@ -1,0 +1,273 @@
+#include "lib/engine/processor_core.h"
+
+#include <pthread.h>
+
+#include <exception>
+#include <functional>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "lib/base/status.h"
+
+namespace tieline::inline v0 {
+
+using driver::Inbound;
+using driver::Verb;
+
+absl::Status ProcessorOptions::Validate() const {
+  if (concurrency == 0 || concurrency > 1024) {
+    return InvalidArgument(
+        "ProcessorOptions: concurrency must be from 1 to 1024");
+  }
+  return absl::OkStatus();
+}
+
+ProcessorCore::ProcessorCore(std::shared_ptr<ReceiverCore> receiver,
+                             ProcessorOptions options, Handler handler)
+    : receiver_(std::move(receiver)),
+      options_(options),
+      handler_(std::move(handler)) {}
+
+ProcessorCore::~ProcessorCore() = default;
+
+void ProcessorCore::Start() {
+  if (!options_.Validate().ok() ||
+      !receiver_->SetConsumer(shared_from_this()).ok()) {
+    receiver_->endpoint().Log(
+        LogLevel::kError,
+        fmt::format("{}: the processor was not started: bad options, or there "
+                    "is one already",
+                    receiver_->Name()));
+    return;
+  }
+  started_ = true;
+  threads_.reserve(options_.concurrency);
+  for (uint32_t i = 0; i < options_.concurrency; ++i) {
+    threads_.emplace_back([this] { Work(); });
+    pthread_setname_np(threads_.back().native_handle(), "tieline-handler");
+  }
+  receiver_->endpoint().MarkDirty(receiver_.get());
+  receiver_->endpoint().Poke();
+}
+
+void ProcessorCore::OnDeliveries(std::span<Inbound> deliveries,
+                                 uint32_t incarnation) {
+  std::vector<Item> late;
+  {
+    MutexLock lock(&mu_);
+    AdmitAll(deliveries, incarnation, &late);
+  }
+  for (Item& item : late) {
+    receiver_->Settle(item.inbound, item.incarnation, Verb::kRelease, {}, {})
+        .IgnoreError();  // stale: the broker has it already
+  }
+}
+
+void ProcessorCore::AdmitAll(std::span<Inbound> deliveries,
+                             uint32_t incarnation, std::vector<Item>* late) {
+  for (Inbound& inbound : deliveries) {
+    Item item;
+    item.incarnation = incarnation;
+    item.keyed =
+        options_.order == Order::kPerKey && inbound.message.has(Field::kKey);
+    if (item.keyed) {
+      item.key = std::hash<std::string_view>()(inbound.message.key());
+    }
+    item.inbound = std::move(inbound);
+    if (stopping_) {
+      late->push_back(std::move(item));
+    } else {
+      Admit(std::move(item));
+    }
+  }
+  cv_.NotifyAll();
+}
+
+void ProcessorCore::Admit(Item item) {
+  if (item.keyed) {
+    auto [it, fresh] = keys_.try_emplace(item.key);
+    KeyState& state = it->second;
+    const bool retry = state.retrying && state.awaited == item.inbound.token;
+    if (!fresh && !retry) {
+      state.behind.push_back(std::move(item));
+      return;
+    }
+    state.retrying = false;
+  }
+  runnable_.push_back(std::move(item));
+}
+
+void ProcessorCore::LeaveKey(uint64_t key) {
+  auto it = keys_.find(key);
+  if (it == keys_.end()) return;
+  if (it->second.behind.empty()) {
+    keys_.erase(it);
+    return;
+  }
+  it->second.retrying = false;
+  runnable_.push_back(std::move(it->second.behind.front()));
+  it->second.behind.pop_front();
+  cv_.NotifyOne();
+}
+
+void ProcessorCore::Work() {
+  for (;;) {
+    Item item;
+    {
+      MutexLock lock(&mu_);
+      while (runnable_.empty() && !stopping_) cv_.Wait(&mu_);
+      if (stopping_) return;
+      item = std::move(runnable_.front());
+      runnable_.pop_front();
+      ++counts_.running;
+    }
+    RunOne(std::move(item));
+  }
+}
+
+absl::Status ProcessorCore::CallHandler(Delivery& delivery) {
+  std::string what = "an exception of an unknown kind";
+  try {
+    return handler_(delivery);
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+    what += " (not derived from std::exception)";
+  }
+  {
+    MutexLock lock(&mu_);
+    ++counts_.thrown;
+  }
+  receiver_->endpoint().Log(
+      LogLevel::kError,
+      fmt::format("{}: a handler threw: {}", receiver_->Name(), what));
+  return absl::InternalError(what);
+}
+
+void ProcessorCore::RunOne(Item item) {
+  const driver::Token token = item.inbound.token;
+  Delivery delivery =
+      receiver_->MakeDelivery(std::move(item.inbound), item.incarnation);
+  const absl::Status status = CallHandler(delivery);
+  const bool abandon = !status.ok() && !delivery.settled();
+  bool comes_back =
+      abandon && item.keyed && receiver_->RetriesInPlace(delivery.attempts());
+  if (comes_back) {
+    // Before it can come back.
+    MutexLock lock(&mu_);
+    auto it = keys_.find(item.key);
+    if (it != keys_.end()) {
+      it->second.retrying = true;
+      it->second.awaited = token;
+    }
+  }
+  if (abandon) {
+    // Stale: the broker delivers it again, as something new.
+    if (!delivery.Abandon().ok()) comes_back = false;
+  } else if (status.ok() && !delivery.settled()) {
+    // A stale token is counted by the receiver; the broker delivers again.
+    delivery.Complete().IgnoreError();
+  }
+  MutexLock lock(&mu_);
+  --counts_.running;
+  ++(status.ok() ? counts_.handled : counts_.failed);
+  if (item.keyed && !comes_back) LeaveKey(item.key);
+  cv_.NotifyAll();
+}
+
+void ProcessorCore::ForgetQueued(
+    const std::function<bool(const driver::Token&)>& gone) {
+  std::vector<std::pair<driver::Token, uint32_t>> dropped;
+  const auto drop = [&](const Item& item) {
+    if (!gone(item.inbound.token)) return false;
+    dropped.emplace_back(item.inbound.token, item.incarnation);
+    return true;
+  };
+  {
+    MutexLock lock(&mu_);
+    std::vector<uint64_t> left;
+    for (auto& [key, state] : keys_) {
+      std::erase_if(state.behind, drop);
+      // Its retry was dropped by the receiver.
+      if (state.retrying && gone(state.awaited)) left.push_back(key);
+    }
+    std::erase_if(runnable_, [&](const Item& item) {
+      if (!drop(item)) return false;
+      if (item.keyed) left.push_back(item.key);
+      return true;
+    });
+    for (const uint64_t key : left) LeaveKey(key);
+  }
+  for (const auto& [token, incarnation] : dropped) {
+    receiver_->Forget(token, incarnation);
+  }
+}
+
+void ProcessorCore::OnLaneClosing(driver::Lane lane, uint32_t epoch) {
+  ForgetQueued([=](const driver::Token& token) {
+    return token.lane == lane && token.epoch == epoch;
+  });
+}
+
+void ProcessorCore::OnLost() {
+  ForgetQueued([](const driver::Token&) { return true; });
+}
+
+absl::Status ProcessorCore::Stop(absl::Duration timeout) {
+  if (!started_) return absl::OkStatus();
+  receiver_->Pause();
+  std::deque<Item> rest;
+  {
+    MutexLock lock(&mu_);
+    stopping_ = true;
+    rest.swap(runnable_);
+    for (auto& [key, state] : keys_) {
+      for (Item& item : state.behind) rest.push_back(std::move(item));
+    }
+    keys_.clear();
+    cv_.NotifyAll();
+  }
+  for (Item& item : rest) {
+    receiver_->Settle(item.inbound, item.incarnation, Verb::kRelease, {}, {})
+        .IgnoreError();
+  }
+  absl::Status status;
+  const absl::Time until = absl::Now() + timeout;
+  {
+    MutexLock lock(&mu_);
+    while (counts_.running > 0) {
+      const absl::Duration left = until - absl::Now();
+      if (left <= absl::ZeroDuration()) {
+        status =
+            MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                       "{}: {} handlers still run after {}", receiver_->Name(),
+                       counts_.running, absl::FormatDuration(timeout));
+        break;
+      }
+      cv_.WaitFor(&mu_, left);
+    }
+  }
+  receiver_->SetConsumer(nullptr).IgnoreError();
+  for (std::thread& t : threads_) t.join();
+  threads_.clear();
+  started_ = false;
+  return status;
+}
+
+ProcessorCounts ProcessorCore::counts() const {
+  MutexLock lock(&mu_);
+  return counts_;
+}
+
+Processor::Processor(std::shared_ptr<ProcessorCore> core)
+    : core_(std::move(core)) {}
+
+Processor::~Processor() { core_->Stop(absl::Seconds(30)).IgnoreError(); }
+
+absl::Status Processor::Stop(absl::Duration timeout) {
+  return core_->Stop(timeout);
+}
+
+ProcessorCounts Processor::counts() const { return core_->counts(); }
+
+}  // namespace tieline::inline v0

@@ -1,0 +1,243 @@
+#include "lib/engine/runner.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace tieline::inline v0 {
+namespace {
+
+// With a clock that is not the system's, time passes when the test says so.
+constexpr absl::Duration kManualClockPoll = absl::Milliseconds(1);
+constexpr uint64_t kWakeId = 0;
+
+uint32_t EventsOf(const driver::PollSet& set) {
+  return (set.read ? EPOLLIN : 0u) | (set.write ? EPOLLOUT : 0u);
+}
+
+}  // namespace
+
+Runner::Runner(Clock* clock)
+    : clock_(clock), real_time_(clock == Clock::System()) {
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeId;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event);
+}
+
+Runner::~Runner() {
+  StopThread();
+  close(wake_fd_);
+  close(epoll_fd_);
+}
+
+void Runner::StartThread() {
+  thread_ = std::thread([this] { Loop(); });
+  pthread_setname_np(thread_.native_handle(), "tieline-run");
+}
+
+void Runner::StopThread() {
+  if (!thread_.joinable()) return;
+  stop_ = true;
+  Interrupt();
+  thread_.join();
+}
+
+void Runner::Loop() {
+  while (!stop_) RunOnce(absl::InfiniteDuration());
+}
+
+bool Runner::OnThread() const {
+  return inside_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
+void Runner::Interrupt() {
+  const uint64_t one = 1;
+  // A full counter wakes as well: nothing is lost when this fails.
+  [[maybe_unused]] const ssize_t n = write(wake_fd_, &one, sizeof one);
+}
+
+void Runner::Schedule(std::shared_ptr<Runnable> runnable) {
+  if (runnable->queued_.exchange(true, std::memory_order_acq_rel)) return;
+  bool wake = false;
+  {
+    MutexLock lock(&mu_);
+    ready_.push_back(std::move(runnable));
+    wake = std::exchange(sleeping_, false);
+  }
+  if (wake) Interrupt();
+}
+
+void Runner::ScheduleAt(std::shared_ptr<Runnable> runnable, absl::Time when) {
+  if (when == absl::InfiniteFuture()) return;
+  bool wake = false;
+  {
+    MutexLock lock(&mu_);
+    Runnable* r = runnable.get();
+    if (r->timer_ <= when) return;
+    if (r->timer_ != absl::InfiniteFuture()) {
+      auto [begin, end] = timers_.equal_range(r->timer_);
+      auto it = std::find_if(begin, end, [&](const auto& entry) {
+        return entry.second.get() == r;
+      });
+      if (it != end) timers_.erase(it);
+    }
+    r->timer_ = when;
+    timers_.emplace(when, std::move(runnable));
+    if (sleeping_ && when < sleep_until_) {
+      sleeping_ = false;
+      wake = true;
+    }
+  }
+  if (wake) Interrupt();
+}
+
+void Runner::Watch(const std::shared_ptr<Runnable>& runnable,
+                   driver::PollSet set) {
+  MutexLock lock(&mu_);
+  driver::PollSet& now = runnable->poll_set_;
+  if (now.fd == set.fd && now.read == set.read && now.write == set.write) {
+    return;
+  }
+  epoll_event event{};
+  event.events = EventsOf(set);
+  if (now.fd >= 0 && now.fd != set.fd) {
+    // The descriptor may be closed already: the kernel has then forgotten it.
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, now.fd, nullptr);
+    watched_.erase(runnable->poll_id_);
+    now.fd = -1;
+  }
+  if (set.fd >= 0) {
+    if (now.fd < 0) {
+      runnable->poll_id_ = next_poll_id_++;
+      watched_[runnable->poll_id_] = runnable;
+    }
+    event.data.u64 = runnable->poll_id_;
+    const int op = now.fd < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (epoll_ctl(epoll_fd_, op, set.fd, &event) != 0) {
+      epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, set.fd, &event);
+    }
+  }
+  now = set;
+}
+
+void Runner::Forget(const std::shared_ptr<Runnable>& runnable) {
+  Watch(runnable, {});
+  MutexLock lock(&mu_);
+  auto [begin, end] = timers_.equal_range(runnable->timer_);
+  for (auto it = begin; it != end; ++it) {
+    if (it->second == runnable) {
+      timers_.erase(it);
+      break;
+    }
+  }
+  runnable->timer_ = absl::InfiniteFuture();
+}
+
+void Runner::Post(std::function<void()> work) {
+  bool wake = false;
+  {
+    MutexLock lock(&mu_);
+    posted_.push_back(std::move(work));
+    wake = std::exchange(sleeping_, false);
+  }
+  if (wake) Interrupt();
+}
+
+void Runner::CollectTimers(absl::Time now) {
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    std::shared_ptr<Runnable> r = std::move(timers_.begin()->second);
+    timers_.erase(timers_.begin());
+    r->timer_ = absl::InfiniteFuture();
+    if (!r->queued_.exchange(true)) ready_.push_back(std::move(r));
+  }
+}
+
+absl::Duration Runner::SleepTime(absl::Duration max_wait, absl::Time now) {
+  if (!ready_.empty() || !posted_.empty()) return absl::ZeroDuration();
+  absl::Duration wait = max_wait;
+  if (!timers_.empty()) {
+    wait = std::min(wait, timers_.begin()->first - now);
+    if (!real_time_) wait = std::min(wait, kManualClockPoll);
+  }
+  return std::max(wait, absl::ZeroDuration());
+}
+
+void Runner::Poll(absl::Duration wait) {
+  std::array<epoll_event, 64> events;
+  const absl::Duration up = wait == absl::InfiniteDuration()
+                                ? wait
+                                : absl::Ceil(wait, absl::Milliseconds(1));
+  const int timeout = up == absl::InfiniteDuration()
+                          ? -1
+                          : static_cast<int>(std::min<int64_t>(
+                                absl::ToInt64Milliseconds(up), 3600000));
+  const int n = epoll_wait(epoll_fd_, events.data(),
+                           static_cast<int>(events.size()), timeout);
+  MutexLock lock(&mu_);
+  sleeping_ = false;
+  for (int i = 0; i < n; ++i) {
+    const uint64_t id = events[static_cast<size_t>(i)].data.u64;
+    if (id == kWakeId) {
+      uint64_t count = 0;
+      [[maybe_unused]] const ssize_t r = read(wake_fd_, &count, sizeof count);
+      continue;
+    }
+    auto it = watched_.find(id);
+    if (it != watched_.end() && !it->second->queued_.exchange(true)) {
+      ready_.push_back(it->second);
+    }
+  }
+}
+
+absl::Time Runner::RunOnce(absl::Duration max_wait) {
+  inside_ = std::this_thread::get_id();
+  absl::Duration wait;
+  {
+    MutexLock lock(&mu_);
+    const absl::Time now = clock_->Steady();
+    CollectTimers(now);
+    wait = SleepTime(max_wait, now);
+    sleeping_ = wait > absl::ZeroDuration();
+    sleep_until_ = now + wait;
+  }
+  Poll(wait);
+  std::vector<std::shared_ptr<Runnable>> ready;
+  absl::Time now = clock_->Steady();
+  {
+    MutexLock lock(&mu_);
+    CollectTimers(now);
+    ready.swap(ready_);
+  }
+  for (std::shared_ptr<Runnable>& r : ready) {
+    r->queued_.store(false, std::memory_order_release);
+    r->RunFromRunner(now);
+    r.reset();
+  }
+  std::vector<std::function<void()>> posted;
+  {
+    MutexLock lock(&mu_);
+    posted.swap(posted_);
+  }
+  for (std::function<void()>& work : posted) work();
+  absl::Time next = absl::InfiniteFuture();
+  {
+    MutexLock lock(&mu_);
+    if (!ready_.empty() || !posted_.empty()) {
+      next = absl::InfinitePast();
+    } else if (!timers_.empty()) {
+      next = timers_.begin()->first;
+    }
+  }
+  inside_ = std::thread::id();
+  return next;
+}
+
+}  // namespace tieline::inline v0

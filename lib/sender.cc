@@ -1,0 +1,87 @@
+#include "tieline/sender.h"
+
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/engine/sender_core.h"
+
+namespace tieline::inline v0 {
+
+absl::Status SenderOptions::Validate() const {
+  if (max_pending == 0 || max_pending_bytes == 0 || window == 0) {
+    return InvalidArgument(
+        "SenderOptions: max_pending, max_pending_bytes and window must be "
+        "at least 1");
+  }
+  if (timeout <= absl::ZeroDuration()) {
+    return InvalidArgument("SenderOptions: timeout must be positive");
+  }
+  return absl::OkStatus();
+}
+
+Sender::Sender(std::shared_ptr<SenderCore> core) : core_(std::move(core)) {}
+
+Sender::~Sender() { core_->Close(absl::ZeroDuration()).IgnoreError(); }
+
+SendResult Sender::Send(Message message, SendOptions options) {
+  std::vector<Message> one;
+  one.push_back(std::move(message));
+  std::vector<SendResult> results = SendBatch(std::move(one), options);
+  return std::move(results.front());
+}
+
+std::vector<SendResult> Sender::SendBatch(std::vector<Message> messages,
+                                          SendOptions options) {
+  if (messages.empty()) return {};
+  auto* batch = new SendBatchState(std::move(messages));
+  core_->StampIds(batch);
+  const absl::Status given = core_->GiveWaiting(batch, options.timeout);
+  std::vector<SendResult> results;
+  if (given.ok()) {
+    core_->Poke();
+    results = batch->WaitFinished();
+  } else {
+    results = std::move(batch->results);
+    for (SendResult& r : results) r.status = given;
+    batch->Unref();  // the sender's reference, which it did not take
+  }
+  batch->Unref();
+  return results;
+}
+
+absl::Status Sender::SendBatch(std::vector<Message>&& messages,
+                               SendCallback done, SendOptions options) {
+  if (messages.empty()) {
+    return InvalidArgument("SendBatch: there is no message to send");
+  }
+  auto* batch = new SendBatchState(std::move(messages));
+  core_->StampIds(batch);
+  batch->callback = std::move(done);
+  const absl::Status given = core_->Give(batch, options.timeout);
+  if (!given.ok()) {
+    for (size_t i = 0; i < batch->results.size(); ++i) {
+      messages[i] = std::move(batch->results[i].message);
+    }
+    batch->Unref();
+    batch->Unref();
+    return given;
+  }
+  core_->endpoint().Schedule();
+  return absl::OkStatus();
+}
+
+absl::Status Sender::Flush(absl::Duration timeout) {
+  return core_->Flush(timeout);
+}
+
+absl::Status Sender::Close(absl::Duration timeout) {
+  return core_->Close(timeout);
+}
+
+Capabilities Sender::capabilities() const { return core_->capabilities(); }
+
+absl::Status Sender::WaitOpen(absl::Duration timeout) {
+  return core_->WaitOpen(timeout);
+}
+
+}  // namespace tieline::inline v0
