@@ -210,9 +210,6 @@ class Checker {
     if (route.credit_bytes == 0) {
       Add(path + ".credit_bytes", "must be more than 0");
     }
-    if (route.send_timeout <= absl::ZeroDuration()) {
-      Add(path + ".send_timeout", "must be more than 0");
-    }
     if (route.retry_min <= absl::ZeroDuration()) {
       Add(path + ".retry_min", "must be more than 0");
     }

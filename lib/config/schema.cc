@@ -225,12 +225,6 @@ const std::array kRoute = {
           .doc = "The same in bytes of bodies.",
           .min = 1,
           .max = kMaxBytes},
-    Field{.name = "send_timeout",
-          .kind = Kind::kDuration,
-          .binding = Bind<&RouteConfig::send_timeout>(),
-          .default_text = "30s",
-          .doc = "How long one send is tried, reconnections included, before "
-                 "it counts as a failure."},
     Field{.name = "retry_min",
           .kind = Kind::kDuration,
           .binding = Bind<&RouteConfig::retry_min>(),

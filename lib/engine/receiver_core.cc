@@ -495,8 +495,6 @@ void ReceiverCore::OnOpened(const Capabilities& capabilities) {
   capability_bits_.store(capabilities.bits, std::memory_order_release);
   MutexLock lock(&mu_);
   capabilities_ = capabilities;
-  LaneInfo& plain = LaneOf(Lane{0});
-  if (plain.epoch == 0) plain.open = true;
   open_ = true;
   error_ = missing.empty()
                ? absl::OkStatus()
@@ -514,7 +512,12 @@ void ReceiverCore::OnDeliveries(std::span<Inbound> deliveries) {
     MutexLock lock(&mu_);
     uint64_t bytes = 0;
     for (const Inbound& d : deliveries) {
-      ++LaneOf(d.token.lane).unsettled;
+      LaneInfo& lane = LaneOf(d.token.lane);
+      if (!lane.announced) {
+        lane.open = true;
+        lane.epoch = d.token.epoch;
+      }
+      ++lane.unsettled;
       bytes += d.message.size_estimate();
     }
     const auto n = deliveries.size();
@@ -573,7 +576,7 @@ void ReceiverCore::OnLane(const LaneEvent& event) {
       case LaneState::kOpened:
         lane = {};
         lane.epoch = event.epoch;
-        lane.open = true;
+        lane.open = lane.announced = true;
         lane.name = event.name;
         break;
       case LaneState::kClosing:

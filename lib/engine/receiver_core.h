@@ -118,6 +118,7 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   enum class Link { kDown, kOpening, kOpen, kClosing, kClosed };
   struct LaneInfo {
     uint32_t epoch = 0;
+    bool announced = false;  // by an event; a plain receiver's lane is not
     bool open = false;
     bool closing = false;
     bool stalled = false;

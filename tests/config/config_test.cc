@@ -45,7 +45,6 @@ routes:
     dead_letter_after: 3
     credit: 100
     credit_bytes: 1 MiB
-    send_timeout: 1m
     retry_min: 10ms
     retry_max: 1s
     steps:
@@ -107,7 +106,6 @@ TEST_CASE("routes and their steps are read") {
   CHECK(route.dead_letter_after == 3);
   CHECK(route.credit == 100);
   CHECK(route.credit_bytes == 1 << 20);
-  CHECK(route.send_timeout == absl::Minutes(1));
   CHECK(route.retry_min == absl::Milliseconds(10));
   CHECK(route.retry_max == absl::Seconds(1));
   using K = RouteStep::Kind;
