@@ -62,8 +62,11 @@ struct Limits {
   size_t large_body = 1 << 20;
   // A body this large is refused for good; 0: there is no such size.
   size_t too_large_body = 0;
-  // Open/close cycles of a sender and of a receiver on one connection.
+  // Open/close cycles of a sender on one connection, of a receiver (0: as many;
+  // joining a group takes its time), and of connections.
   int cycles = 10000;
+  int receiver_cycles = 0;
+  int connection_cycles = 50;
   // Names of the properties in which a dead-lettered message carries its reason
   // and description; empty: they are not kept.
   std::string reason_property = "DeadLetterReason";

@@ -79,7 +79,7 @@ class MemoryHarness final : public conformance::Harness {
 
   absl::StatusOr<BrokerConfig> WrongCredentials() override {
     BrokerConfig config = broker();
-    config.auth.password = Secret("wrong");
+    config.auth.password = Secret("not-the-s3cret");
     return config;
   }
 
