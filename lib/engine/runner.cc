@@ -52,6 +52,7 @@ void Runner::StopThread() {
 
 void Runner::Loop() {
   while (!stop_) RunOnce(absl::InfiniteDuration());
+  RunOnce(absl::ZeroDuration());  // what was posted before the end
 }
 
 bool Runner::OnThread() const {
