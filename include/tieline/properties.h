@@ -40,6 +40,12 @@ class Properties {
   void Append(std::string name, Value value) {
     list_.push_back({std::move(name), std::move(value)});
   }
+  // The same, with a null value to be filled in; valid until the next change.
+  Value& Append(std::string_view name) {
+    Property& p = list_.emplace_back();
+    p.name.assign(name);
+    return p.value;
+  }
   // True when there was one.
   bool Remove(std::string_view name);
   // True when `from` was there; a property already called `to` is replaced.

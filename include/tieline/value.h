@@ -117,6 +117,18 @@ class Value {
   const std::array<uint8_t, 16>& raw() const { return bits_.raw; }
   std::string_view text() const { return text_; }
 
+  // For codecs: become, in place, a string, symbol, binary or composite; or an
+  // integer, bool, char or timestamp whose bits are in the type's range.
+  void AssignText(Type type, std::string_view text) {
+    type_ = type;
+    text_.assign(text);
+  }
+  void AssignBits(Type type, uint64_t bits) {
+    type_ = type;
+    bits_.u = bits;
+    text_.clear();
+  }
+
   // Readable text from which Parse(type(), text) makes the same value again:
   // numbers in decimal (shortest form that reads back the same), timestamps as
   // RFC 3339 in UTC with milliseconds (or "ms:<n>" outside years 0-9999), uuids

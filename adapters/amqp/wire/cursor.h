@@ -208,6 +208,8 @@ class ListReader {
 
   // What was read so far was well formed and of the asked types.
   bool ok() const { return items_.ok(); }
+  // ... and is all there is.
+  bool done() const { return left_ == 0 && items_.ok() && items_.done(); }
   // Fields not read yet.
   uint32_t left() const { return left_; }
   // True when the next field has a value. Otherwise it is passed over.

@@ -1,6 +1,7 @@
 #include "adapters/amqp/wire/field_list.h"
 
 #include <charconv>
+#include <cstring>
 #include <system_error>
 
 #include "adapters/amqp/wire/message_sections.h"
@@ -25,9 +26,11 @@ FieldList::FieldList(Writer* writer) : writer_(writer), start_(writer->size()) {
   size_ = mark_;
 }
 
-void FieldList::Absent() {
-  writer_->SetEnd(PutNull(writer_->Room(1)));
-  ++fields_;
+void FieldList::Absent(size_t fields) {
+  char* const p = writer_->Room(fields);
+  std::memset(p, kCodeNull, fields);
+  writer_->SetEnd(p + fields);
+  fields_ += static_cast<uint32_t>(fields);
 }
 
 void FieldList::Text(bool present, std::string_view text) {

@@ -20,7 +20,7 @@ class FieldList {
  public:
   explicit FieldList(Writer* writer);
 
-  void Absent();
+  void Absent(size_t fields = 1);
   // Each writes null unless `present`.
   void Text(bool present, std::string_view text);
   void Symbol(bool present, std::string_view text);

@@ -1,5 +1,6 @@
-// Receiving: checks a whole message in one scan and finds what is needed of
+// Receiving: checks a whole message in one pass and finds what is needed of
 // every message.
+#include <array>
 #include <string>
 #include <utility>
 
@@ -18,232 +19,252 @@ constexpr uint32_t kGroupIdField = 10;
 constexpr uint32_t kPropertyFields = 13;
 constexpr uint32_t kHeaderFields = 5;
 
-bool CheckHeader(std::string_view value, DeliveryFacts* facts) {
-  Cursor cursor(value);
-  ListReader list(&cursor);
-  if (list.left() > kHeaderFields) return false;
-  list.Bool(true);
-  facts->priority = list.UByte(4);
-  list.UInt(0);
-  facts->has_first_acquirer = list.Has();
-  if (facts->has_first_acquirer) facts->first_acquirer = list.Bool(false);
-  facts->delivery_count = list.UInt(0);
-  return list.ok();
-}
-
-void ReadFact(std::string_view name, Cursor value, DeliveryFacts* facts) {
-  if (name != kSequenceNumber && name != kLockedUntil) return;
-  Value v;
-  if (!ReadValue(&value, &v)) return;
-  if (name == kSequenceNumber && v.AsInt64()) {
-    facts->sequence_number = *v.AsInt64();
-  } else if (name == kLockedUntil && v.type() == Type::kTimestamp) {
-    facts->locked_until_ms = v.signed_bits();
-  }
-}
-
-// Annotations and footer: any map. `facts` may be null.
-bool CheckMap(std::string_view value, DeliveryFacts* facts) {
-  Cursor cursor(value);
-  Cursor items;
-  uint32_t count = 0;
-  if (!cursor.Map(&items, &count) || count > 2 * kMaxEntries) return false;
-  for (; count > 0; count -= 2) {
-    std::string_view name;
-    if (items.Peek() == kCodeSymbol8) {
-      name = items.Symbol();
-    } else if (!CheckValue(&items)) {
-      return false;
-    }
-    const Cursor at = items;
-    if (!CheckValue(&items)) return false;
-    if (facts != nullptr && !name.empty()) ReadFact(name, at, facts);
-  }
-  return items.ok() && items.done();
-}
-
-// Names must be text.
-bool CheckProperties(std::string_view value) {
-  Cursor cursor(value);
-  Cursor items;
-  uint32_t count = 0;
-  if (!cursor.Map(&items, &count) || count > 2 * kMaxEntries) return false;
-  for (; count > 0; count -= 2) {
-    if (items.Peek() == kCodeSymbol8 || items.Peek() == kCodeSymbol32) {
-      items.Symbol();
-    } else {
-      items.String();
-    }
-    if (!CheckValue(&items)) return false;
-  }
-  return items.done();
-}
-
-// The properties section; finds the group id in passing.
-bool CheckFields(std::string_view value, bool* has_group_id,
-                 std::string_view* group_id) {
-  Cursor cursor(value);
-  Cursor items;
-  uint32_t count = 0;
-  if (!cursor.List(&items, &count) || count > kPropertyFields) return false;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (items.SkipNull()) continue;
-    if (i == kGroupIdField &&
-        (items.Peek() == kCodeString8 || items.Peek() == kCodeString32)) {
-      *has_group_id = true;
-      *group_id = items.String();
-    } else if (!CheckValue(&items)) {
-      return false;
-    }
-  }
-  return items.ok() && items.done();
-}
-
-bool CheckWhole(std::string_view value) {
-  Cursor cursor(value);
-  return CheckValue(&cursor) && cursor.done();
-}
-
-// What a scan finds.
-struct Scanned {
-  Sections sections;
-  DeliveryFacts facts;
-  bool has_group_id = false;
-  std::string_view group_id;
+// Which sections may follow: a bit each.
+constexpr uint32_t kAtStart = (1u << kSectionCount) - 1;
+constexpr std::array<uint32_t, kSectionCount> kMayFollow = {
+    kAtStart & ~0x1u,
+    kAtStart & ~0x3u,
+    kAtStart & ~0x7u,
+    kAtStart & ~0xfu,
+    kAtStart & ~0x1fu,
+    1u << kData | 1u << kFooter,
+    1u << kSequence | 1u << kFooter,
+    1u << kFooter,
+    0,
 };
 
-// The second and later data or sequence sections.
-bool CheckMoreBodies(const Sections& sections) {
-  if (sections.body_sections < 2 || sections[kSequence].empty()) return true;
-  Cursor cursor(sections.body);
-  while (!cursor.done()) {
-    Section section;
-    std::string_view value;
-    if (!NextSection(&cursor, &section, &value) || !CheckWhole(value)) {
-      return false;
-    }
-  }
-  return true;
-}
+class Scan {
+ public:
+  explicit Scan(std::string_view encoded) : encoded_(encoded) {}
 
-bool CheckSection(Section section, std::string_view value, Scanned* scanned) {
-  switch (section) {
-    case kHeader:
-      return CheckHeader(value, &scanned->facts);
-    case kMessageAnnotations:
-      return CheckMap(value, &scanned->facts);
-    case kProperties:
-      return CheckFields(value, &scanned->has_group_id, &scanned->group_id);
-    case kApplicationProperties:
-      return CheckProperties(value);
-    case kData:
-      return true;  // its length is all there is
-    case kDeliveryAnnotations:
-    case kFooter:
-      return CheckMap(value, nullptr);
-    case kSequence:
-    case kValueSection:
-      return CheckWhole(value);
-  }
-  return false;
-}
-
-absl::Status Scan(std::string_view encoded, Scanned* scanned) {
-  SplitError error;
-  if (!SplitSections(encoded, &scanned->sections, &error)) {
-    return InvalidArgument("malformed AMQP message: {} at byte {} of {}",
-                           error.what, error.offset, encoded.size());
-  }
-  for (int i = 0; i < kSectionCount; ++i) {
-    const auto section = static_cast<Section>(i);
-    const std::string_view value = scanned->sections[section];
-    if (value.empty() || CheckSection(section, value, scanned)) continue;
-    return InvalidArgument("malformed AMQP message: bad {} at byte {} of {}",
-                           SectionName(section), value.data() - encoded.data(),
-                           encoded.size());
-  }
-  if (!CheckMoreBodies(scanned->sections)) {
-    return InvalidArgument("malformed AMQP message: bad {} in its body",
-                           SectionName(kSequence));
-  }
-  return absl::OkStatus();
-}
-
-std::string_view DataOf(std::string_view value) {
-  return value.substr(value[0] == static_cast<char>(kCodeBinary8) ? 2 : 5);
-}
-
-// Puts `encoded` and what is not in it as such, joined data and decoded key,
-// into one buffer, and makes `parts` point there.
-void Rehouse(const Sections& sections, std::string_view key,
-             driver::NativeParts* parts) {
-  const Bytes& encoded = parts->native.encoded;
-  std::string whole(encoded.view());
-  const bool joins = sections.body_sections > 1 && !sections[kData].empty();
-  if (joins) {
-    Cursor cursor(sections.body);
+  // False when the message is malformed; then status() says where.
+  bool Run() {
+    Cursor cursor(encoded_);
+    uint32_t allowed = kAtStart;
     while (!cursor.done()) {
+      const char* const start = cursor.position();
       Section section;
-      std::string_view value;
-      if (!NextSection(&cursor, &section, &value)) break;
-      whole += DataOf(value);
+      if (!ReadSectionHead(&cursor, &section)) {
+        return Refuse(start, "", "no whole section");
+      }
+      if ((allowed & 1u << section) == 0) {
+        return Refuse(start, "", "a section out of its order");
+      }
+      allowed = kMayFollow[section];
+      if (!Check(section, &cursor)) {
+        return Refuse(start, "bad ", SectionName(section));
+      }
+    }
+    return true;
+  }
+
+  absl::Status status() const {
+    return InvalidArgument("malformed AMQP message: {}{} at byte {} of {}",
+                           how_, what_, offset_, encoded_.size());
+  }
+
+  DeliveryFacts facts;
+  BodyKind kind = BodyKind::kNull;
+  uint32_t bodies = 0;    // body sections
+  std::string_view data;  // of the first data section
+  bool has_group_id = false;
+  std::string_view group_id;
+
+ private:
+  bool Refuse(const char* at, std::string_view how, std::string_view what) {
+    offset_ = static_cast<size_t>(at - encoded_.data());
+    how_ = how;
+    what_ = what;
+    return false;
+  }
+
+  bool Check(Section section, Cursor* cursor) {
+    switch (section) {
+      case kHeader:
+        return CheckHeader(cursor);
+      case kDeliveryAnnotations:
+      case kFooter:
+        return CheckMap(cursor, nullptr);
+      case kMessageAnnotations:
+        return CheckMap(cursor, &facts);
+      case kProperties:
+        return CheckFields(cursor);
+      case kApplicationProperties:
+        return CheckProperties(cursor);
+      case kData: {
+        const std::string_view bytes = cursor->Binary();
+        if (bodies++ == 0) data = bytes;
+        kind = BodyKind::kData;
+        return cursor->ok();
+      }
+      case kSequence:
+        ++bodies;
+        kind = BodyKind::kSequence;
+        return IsList(cursor->Peek()) && CheckValue(cursor);
+      case kValueSection:
+        ++bodies;
+        if (cursor->Peek() != kCodeNull) kind = BodyKind::kValue;
+        return CheckValue(cursor);
+    }
+    return false;
+  }
+
+  static bool IsList(int code) {
+    return code == kCodeList0 || code == kCodeList8 || code == kCodeList32;
+  }
+
+  bool CheckHeader(Cursor* cursor) {
+    ListReader list(cursor);
+    if (list.left() > kHeaderFields) return false;
+    list.Bool(true);
+    if (list.left() == 0) return list.done();
+    facts.priority = list.UByte(4);
+    list.UInt(0);
+    facts.has_first_acquirer = list.Has();
+    if (facts.has_first_acquirer) facts.first_acquirer = list.Bool(false);
+    facts.delivery_count = list.UInt(0);
+    return list.done();
+  }
+
+  // The properties section; finds the group id in passing.
+  bool CheckFields(Cursor* cursor) {
+    Cursor items;
+    uint32_t count = 0;
+    if (!cursor->List(&items, &count) || count > kPropertyFields) return false;
+    for (uint32_t i = 0; i < count; ++i) {
+      if (items.SkipNull()) continue;
+      const int code = items.Peek();
+      if (i == kGroupIdField &&
+          (code == kCodeString8 || code == kCodeString32)) {
+        has_group_id = true;
+        group_id = items.String();
+      } else if (!CheckValue(&items)) {
+        return false;
+      }
+    }
+    return items.ok() && items.done();
+  }
+
+  // Names must be text.
+  static bool CheckProperties(Cursor* cursor) {
+    Cursor items;
+    uint32_t count = 0;
+    if (!EnterMap(cursor, &items, &count)) return false;
+    for (; count > 0; count -= 2) {
+      const int code = items.Peek();
+      if (code == kCodeSymbol8 || code == kCodeSymbol32) {
+        items.Symbol();
+      } else {
+        items.String();
+      }
+      if (!CheckValue(&items)) return false;
+    }
+    return items.done();
+  }
+
+  // Annotations and footer: names of any type. `facts` may be null.
+  static bool CheckMap(Cursor* cursor, DeliveryFacts* facts) {
+    Cursor items;
+    uint32_t count = 0;
+    if (!EnterMap(cursor, &items, &count)) return false;
+    for (; count > 0; count -= 2) {
+      std::string_view name;
+      if (items.Peek() == kCodeSymbol8) {
+        name = items.Symbol();
+      } else if (!CheckValue(&items)) {
+        return false;
+      }
+      const Cursor at = items;
+      if (!CheckValue(&items)) return false;
+      if (facts != nullptr) ReadFact(name, at, facts);
+    }
+    return items.done();
+  }
+
+  static bool EnterMap(Cursor* cursor, Cursor* items, uint32_t* count) {
+    return cursor->Map(items, count) && *count <= 2 * kMaxEntries;
+  }
+
+  static void ReadFact(std::string_view name, Cursor value,
+                       DeliveryFacts* facts) {
+    if (name != kSequenceNumber && name != kLockedUntil) return;
+    Value v;
+    if (!ReadValue(&value, &v)) return;
+    if (name == kSequenceNumber && v.AsInt64()) {
+      facts->sequence_number = *v.AsInt64();
+    } else if (name == kLockedUntil && v.type() == Type::kTimestamp) {
+      facts->locked_until_ms = v.signed_bits();
     }
   }
-  const size_t size = encoded.size();
-  const size_t body_at =
-      joins || parts->body.empty()
-          ? size
-          : static_cast<size_t>(parts->body.data() - encoded.data());
-  const size_t body_size = joins ? whole.size() - size : parts->body.size();
-  const bool moves_key = !key.empty();
-  const size_t key_at =
-      moves_key || parts->key.empty()
-          ? whole.size()
-          : static_cast<size_t>(parts->key.data() - encoded.data());
-  const size_t key_size = moves_key ? key.size() : parts->key.size();
+
+  const std::string_view encoded_;
+  size_t offset_ = 0;
+  std::string_view how_;
+  std::string_view what_;
+};
+
+// The bytes of all data sections.
+std::string JoinData(std::string_view encoded) {
+  std::string joined;
+  Cursor cursor(encoded);
+  Section section;
+  while (!cursor.done() && ReadSectionHead(&cursor, &section)) {
+    if (section == kData) {
+      joined += cursor.Binary();
+    } else {
+      cursor.Skip();
+    }
+  }
+  return joined;
+}
+
+// For a body or key that is not in the encoded bytes as such: puts these, the
+// body and the key into one buffer, and makes `parts` point there.
+void Rehouse(std::string_view body, std::string_view key,
+             driver::NativeParts* parts) {
+  const size_t size = parts->native.encoded.size();
+  std::string whole(parts->native.encoded.view());
+  whole += body;
   whole += key;
   const Bytes bytes = Bytes::Take(std::move(whole));
-  parts->body = bytes.view().substr(body_at, body_size);
-  parts->key = bytes.view().substr(key_at, key_size);
+  parts->body = bytes.view().substr(size, body.size());
+  parts->key = bytes.view().substr(size + body.size());
   parts->native.encoded = bytes.Slice(0, size);
+}
+
+void RehouseIfNeeded(const Scan& scan, driver::NativeParts* parts) {
+  std::string key;
+  const bool escaped = parts->key.starts_with(kEncodedKeyPrefix) &&
+                       DecodeGroupId(parts->key, &key);
+  const bool split = scan.bodies > 1 && scan.kind == BodyKind::kData;
+  if (!escaped && !split) return;
+  if (!escaped) key = std::string(parts->key);
+  const std::string body =
+      split ? JoinData(parts->native.encoded.view()) : std::string(parts->body);
+  Rehouse(body, key, parts);
 }
 
 }  // namespace
 
 absl::Status CheckMessage(std::string_view encoded) {
-  Scanned scanned;
-  return Scan(encoded, &scanned);
+  Scan scan(encoded);
+  return scan.Run() ? absl::OkStatus() : scan.status();
 }
 
 absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts) {
-  Scanned scanned;
-  absl::Status status = Scan(encoded.view(), &scanned);
-  if (!status.ok()) return status;
-  if (facts != nullptr) *facts = scanned.facts;
-  const Sections& sections = scanned.sections;
-
+  Scan scan(encoded.view());
+  if (!scan.Run()) return scan.status();
+  if (facts != nullptr) *facts = scan.facts;
   driver::NativeParts parts;
   parts.source = Source();
   parts.native.encoded = std::move(encoded);
-  parts.has_key = scanned.has_group_id;
-  parts.key = scanned.group_id;
-  if (const std::string_view data = sections[kData]; !data.empty()) {
-    parts.body_kind = BodyKind::kData;
-    parts.body = DataOf(data);
-  } else if (!sections[kSequence].empty()) {
-    parts.body_kind = BodyKind::kSequence;
-  } else if (const std::string_view value = sections[kValueSection];
-             !value.empty() && value[0] != kCodeNull) {
-    parts.body_kind = BodyKind::kValue;
-  } else {
-    parts.body_kind = BodyKind::kNull;
+  parts.body_kind = scan.kind;
+  parts.body = scan.data;
+  parts.has_key = scan.has_group_id;
+  parts.key = scan.group_id;
+  if (scan.bodies > 1 || parts.key.size() > kEncodedKeyPrefix.size()) {
+    RehouseIfNeeded(scan, &parts);
   }
-  std::string key;
-  const bool escaped = parts.key.starts_with(kEncodedKeyPrefix) &&
-                       DecodeGroupId(parts.key, &key);
-  const bool split =
-      parts.body_kind == BodyKind::kData && sections.body_sections > 1;
-  if (escaped || split) Rehouse(sections, key, &parts);
   return driver::MakeMessage(std::move(parts));
 }
 

@@ -1,5 +1,6 @@
 // Sending: messages to AMQP's message format.
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <utility>
@@ -52,13 +53,30 @@ void WriteIdAndKey(const Message& message, Writer* writer) {
   if (!has_id && !message.has(Field::kKey)) return;
   FieldList list(writer);
   list.Id(has_id, message.id(), Type::kString);
-  for (int i = 0; i < 9; ++i) list.Absent();
+  list.Absent(9);
   WriteKey(message, &list);
   list.End();
 }
 
-void WriteFields(const Message& message, const MessageFields& f,
-                 Writer* writer) {
+constexpr uint32_t Bits(std::initializer_list<Field> fields) {
+  uint32_t bits = 0;
+  for (const Field f : fields) bits |= 1u << static_cast<int>(f);
+  return bits;
+}
+
+constexpr uint32_t kInProperties =
+    Bits({Field::kId, Field::kUserId, Field::kTo, Field::kSubject,
+          Field::kReplyTo, Field::kCorrelationId, Field::kContentType,
+          Field::kContentEncoding, Field::kExpires, Field::kCreated,
+          Field::kGroupSequence, Field::kReplyToKey});
+
+absl::Status WriteFields(const Message& message, const MessageFields& f,
+                         Writer* writer) {
+  if ((f.present & kInProperties) == 0) {
+    WriteIdAndKey(message, writer);
+    return absl::OkStatus();
+  }
+  TIELINE_RETURN_IF_ERROR(CheckFields(f));
   FieldList list(writer);
   list.Id(f.has(Field::kId), f.id, f.id_type);
   list.Binary(f.has(Field::kUserId), f.user_id);
@@ -75,11 +93,17 @@ void WriteFields(const Message& message, const MessageFields& f,
   list.UInt(f.has(Field::kGroupSequence), f.group_sequence);
   list.Text(f.has(Field::kReplyToKey), f.reply_to_key);
   list.End();
+  return absl::OkStatus();
 }
 
 bool IsComposite(const Value& value) { return value.type() >= Type::kList; }
 
 bool IsSimple(const Value& value) { return !IsComposite(value); }
+
+bool HasComposites(const Properties& properties) {
+  return std::any_of(properties.begin(), properties.end(),
+                     [](const Property& p) { return IsComposite(p.value); });
+}
 
 // The entries of a map with text for names, those that `wanted` takes.
 absl::Status WriteEntries(const Properties& list, bool (*wanted)(const Value&),
@@ -87,7 +111,7 @@ absl::Status WriteEntries(const Properties& list, bool (*wanted)(const Value&),
                           uint32_t* count) {
   for (const Property& p : list) {
     if (!wanted(p.value)) continue;
-    TIELINE_RETURN_IF_ERROR(CheckText(what, p.name));
+    if (!IsUtf8(p.name)) return CheckText(what, p.name);
     writer->SetEnd(
         PutString(writer->Room(kMaxVariableHead + p.name.size()), p.name));
     const absl::Status status = WriteValue(p.value, writer);
@@ -100,6 +124,7 @@ absl::Status WriteEntries(const Properties& list, bool (*wanted)(const Value&),
 
 absl::Status WriteApplicationProperties(const Properties& properties,
                                         Writer* writer) {
+  if (properties.empty()) return absl::OkStatus();
   const size_t start = writer->size();
   BeginSection(kApplicationProperties, writer);
   const size_t mark = writer->Begin();
@@ -144,10 +169,7 @@ void WriteName(std::string_view name, Writer* writer) {
 // Properties that application-properties may not have, as one annotation.
 absl::Status WriteComposites(const Properties& properties, Writer* writer,
                              uint32_t* count) {
-  if (std::none_of(properties.begin(), properties.end(),
-                   [](const Property& p) { return IsComposite(p.value); })) {
-    return absl::OkStatus();
-  }
+  if (!HasComposites(properties)) return absl::OkStatus();
   WriteName(kPropertiesName, writer);
   const size_t mark = writer->Begin();
   uint32_t entries = 0;
@@ -160,6 +182,11 @@ absl::Status WriteComposites(const Properties& properties, Writer* writer,
 
 absl::Status WriteAnnotations(const MessageFields& fields,
                               const EncodeOptions& options, Writer* writer) {
+  if (fields.annotations.empty() &&
+      (fields.present & Bits({Field::kDeliverAt, Field::kPartition})) == 0 &&
+      !HasComposites(fields.properties)) {
+    return absl::OkStatus();
+  }
   const size_t start = writer->size();
   BeginSection(kMessageAnnotations, writer);
   const size_t mark = writer->Begin();
@@ -244,7 +271,6 @@ absl::Status WriteBody(const Message& message, size_t inline_limit,
 
 // True when the other scheduling annotation is there: it must be renamed.
 bool NeedsRenaming(std::string_view annotations, Scheduling scheduling) {
-  if (annotations.empty()) return false;
   const std::string_view other = scheduling == Scheduling::kDeliveryTime
                                      ? kScheduledEnqueueTimeName
                                      : kDeliveryTimeName;
@@ -255,17 +281,31 @@ bool NeedsRenaming(std::string_view annotations, Scheduling scheduling) {
 bool PassOn(const driver::Native& native, const EncodeOptions& options,
             Writer* writer, Bytes* rest) {
   const std::string_view encoded = native.encoded.view();
-  Sections sections;
-  if (!SplitSections(encoded, &sections, nullptr) ||
-      NeedsRenaming(sections[kMessageAnnotations], options.scheduling)) {
-    return false;
+  Cursor cursor(encoded);
+  Header header;
+  size_t bare = encoded.size();  // where every hop passes on what there is
+  while (!cursor.done()) {
+    const size_t start = encoded.size() - cursor.left();
+    Section section;
+    if (!ReadSectionHead(&cursor, &section)) return false;
+    if (section == kHeader) {
+      header = ReadHeader(&cursor);
+    } else if (section == kDeliveryAnnotations) {
+      cursor.Skip();
+    } else {
+      if (section == kMessageAnnotations &&
+          NeedsRenaming(cursor.Skip(), options.scheduling)) {
+        return false;
+      }
+      bare = start;
+      break;
+    }
   }
-  WriteHeader(HeaderOf(sections[kHeader]), options, writer);
-  if (sections.bare.size() <= options.inline_limit) {
-    writer->Append(sections.bare);
+  WriteHeader(header, options, writer);
+  if (encoded.size() - bare <= options.inline_limit) {
+    writer->Append(encoded.substr(bare));
   } else {
-    *rest = native.encoded.Slice(
-        static_cast<size_t>(sections.bare.data() - encoded.data()));
+    *rest = native.encoded.Slice(bare);
   }
   return true;
 }
@@ -284,10 +324,9 @@ absl::Status Write(const Message& message, const EncodeOptions& options,
     return WriteBody(message, options.inline_limit, writer, rest);
   }
   const MessageFields& fields = driver::FieldsOf(message);
-  TIELINE_RETURN_IF_ERROR(CheckFields(fields));
   WriteHeader(HeaderOf(fields), options, writer);
   TIELINE_RETURN_IF_ERROR(WriteAnnotations(fields, options, writer));
-  WriteFields(message, fields, writer);
+  TIELINE_RETURN_IF_ERROR(WriteFields(message, fields, writer));
   TIELINE_RETURN_IF_ERROR(
       WriteApplicationProperties(fields.properties, writer));
   // With something behind the body, it is copied in.

@@ -48,11 +48,9 @@ Header HeaderOf(const MessageFields& fields) {
   return header;
 }
 
-Header HeaderOf(std::string_view section) {
+Header ReadHeader(Cursor* cursor) {
   Header header;
-  if (section.empty()) return header;
-  Cursor cursor(section);
-  ListReader list(&cursor);
+  ListReader list(cursor);
   header.durable = list.Bool(true);
   header.has_priority = list.Has();
   if (header.has_priority) header.priority = list.UByte(4);

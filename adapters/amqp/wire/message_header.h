@@ -5,8 +5,8 @@
 #define TIELINE_ADAPTERS_AMQP_WIRE_MESSAGE_HEADER_H_
 
 #include <cstdint>
-#include <string_view>
 
+#include "adapters/amqp/wire/cursor.h"
 #include "adapters/amqp/wire/message_codec.h"
 #include "tieline/driver/message_fields.h"
 
@@ -22,8 +22,8 @@ struct Header {
 };
 
 Header HeaderOf(const MessageFields& fields);
-// Of a received header section's value; empty: there is none.
-Header HeaderOf(std::string_view section);
+// Reads a received header section's value, which has been checked.
+Header ReadHeader(Cursor* cursor);
 
 // Appends the section.
 void WriteHeader(const Header& header, const EncodeOptions& options,

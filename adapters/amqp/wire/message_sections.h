@@ -1,11 +1,9 @@
-// The sections of an encoded message (AMQP 1.0 part 3, section 3.2), found by
-// their outer lengths alone.
+// The sections of an encoded message (AMQP 1.0 part 3, section 3.2).
 //
-// Threads: plain values.
+// Threads: stateless.
 #ifndef TIELINE_ADAPTERS_AMQP_WIRE_MESSAGE_SECTIONS_H_
 #define TIELINE_ADAPTERS_AMQP_WIRE_MESSAGE_SECTIONS_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -31,6 +29,29 @@ enum Section : uint8_t {
 inline constexpr int kSectionCount = 9;
 inline constexpr uint8_t kSectionBase = 0x70;
 
+// "application-properties", ...
+std::string_view SectionName(Section section);
+
+// A descriptor in another form than the usual three bytes: a wide number, or a
+// symbol.
+bool ReadLongSectionHead(Cursor* cursor, Section* section);
+
+// Passes over a section's descriptor: its value comes next. False, with the
+// cursor failed, when it is none.
+inline bool ReadSectionHead(Cursor* cursor, Section* section) {
+  const char* p = cursor->position();
+  if (cursor->left() <= kDescriptorSize || p[0] != kCodeDescribed ||
+      p[1] != kCodeSmallULong) {
+    return ReadLongSectionHead(cursor, section);
+  }
+  const auto number =
+      static_cast<uint8_t>(static_cast<uint8_t>(p[2]) - kSectionBase);
+  if (number >= kSectionCount) return cursor->Fail();
+  cursor->Raw(kDescriptorSize);
+  *section = static_cast<Section>(number);
+  return true;
+}
+
 // The descriptor, of kDescriptorSize bytes.
 inline char* PutSectionHead(char* p, Section section) {
   return PutDescriptor(p, static_cast<uint8_t>(kSectionBase + section));
@@ -38,35 +59,6 @@ inline char* PutSectionHead(char* p, Section section) {
 inline void BeginSection(Section section, Writer* writer) {
   writer->SetEnd(PutSectionHead(writer->Room(kDescriptorSize), section));
 }
-
-// "application-properties", ...
-std::string_view SectionName(Section section);
-
-struct Sections {
-  // The value of each section, without its descriptor; empty: there is none.
-  // Of several data or sequence sections, the first.
-  std::array<std::string_view, kSectionCount> value;
-  // From the message annotations on: what every hop passes on unchanged.
-  std::string_view bare;
-  // All body sections, descriptors included.
-  std::string_view body;
-  uint32_t body_sections = 0;
-
-  std::string_view operator[](Section s) const { return value[s]; }
-};
-
-// Passes over one section: its number and its value. False, with the cursor
-// failed, when it is none.
-bool NextSection(Cursor* cursor, Section* section, std::string_view* value);
-
-// Finds all sections; values are not looked into. On failure false, and `error`
-// (may be null) says what is wrong.
-struct SplitError {
-  size_t offset = 0;
-  std::string_view what;
-};
-bool SplitSections(std::string_view encoded, Sections* sections,
-                   SplitError* error);
 
 }  // namespace tieline::inline v0::amqp::wire
 

@@ -22,11 +22,12 @@ class Appender {
     if (small_) return;
     for (const Property& p : *list_) seen_.insert(p.name);
   }
-  void Append(std::string_view name, Value value) {
+  // Where the value goes; null when there is one by that name.
+  Value* Append(std::string_view name) {
     if (small_ ? list_->Find(name) != nullptr : !seen_.insert(name).second) {
-      return;
+      return nullptr;
     }
-    list_->Append(std::string(name), std::move(value));
+    return &list_->Append(name);
   }
 
  private:
@@ -54,9 +55,8 @@ bool ReadText(Cursor* cursor, std::string_view* text) {
   }
 }
 
-void ReadHeader(std::string_view value, MessageFields* fields) {
-  Cursor cursor(value);
-  ListReader list(&cursor);
+void ReadHeader(Cursor* cursor, MessageFields* fields) {
+  ListReader list(cursor);
   if (list.Has()) {
     fields->durable = list.Bool(true);
     fields->mark(Field::kDurable);
@@ -118,9 +118,8 @@ void ReadTimeField(ListReader* list, Field field, absl::Time* to,
   fields->mark(field);
 }
 
-void ReadProperties(std::string_view value, MessageFields* fields) {
-  Cursor cursor(value);
-  ListReader list(&cursor);
+void ReadProperties(Cursor* cursor, MessageFields* fields) {
+  ListReader list(cursor);
   if (list.Has() && ReadId(list.Take(), &fields->id, &fields->id_type)) {
     fields->mark(Field::kId);
   }
@@ -155,17 +154,20 @@ void ReadProperties(std::string_view value, MessageFields* fields) {
   ReadTextField(&list, Field::kReplyToKey, &fields->reply_to_key, fields);
 }
 
-void ReadMap(std::string_view value, Properties* list) {
-  Cursor cursor(value);
+void ReadMap(Cursor* cursor, Properties* list) {
   Cursor items;
   uint32_t count = 0;
-  if (!cursor.Map(&items, &count)) return;
+  if (!cursor->Map(&items, &count)) return;
   Appender appender(list, count / 2);
   for (; count > 0 && items.ok(); count -= 2) {
     std::string_view name;
     const bool named = ReadText(&items, &name);
-    Value v;
-    if (ReadValue(&items, &v) && named) appender.Append(name, std::move(v));
+    Value* const value = named ? appender.Append(name) : nullptr;
+    if (value != nullptr) {
+      ReadValue(&items, value);
+    } else {
+      items.Skip();
+    }
   }
 }
 
@@ -197,47 +199,59 @@ bool TakeAnnotation(std::string_view name, const Value& value,
     return true;
   }
   if (name == kPropertiesName && value.type() == Type::kMap) {
-    ReadMap(value.text(), &fields->properties);
+    Cursor entries(value.text());
+    ReadMap(&entries, &fields->properties);
     return true;
   }
   return false;
 }
 
-void ReadAnnotations(std::string_view value, MessageFields* fields) {
-  Cursor cursor(value);
+void ReadAnnotations(Cursor* cursor, MessageFields* fields) {
   Cursor items;
   uint32_t count = 0;
-  if (!cursor.Map(&items, &count)) return;
+  if (!cursor->Map(&items, &count)) return;
   Appender appender(&fields->annotations, count / 2);
   for (; count > 0 && items.ok(); count -= 2) {
     std::string_view name;
     const bool named = ReadText(&items, &name);
     Value v;
     if (!ReadValue(&items, &v) || !named) continue;
-    if (!TakeAnnotation(name, v, fields)) appender.Append(name, std::move(v));
+    if (TakeAnnotation(name, v, fields)) continue;
+    if (Value* const value = appender.Append(name)) *value = std::move(v);
   }
 }
 
-// All sequence sections as one list.
-Value JoinSequences(const Sections& sections) {
-  if (sections.body_sections == 1) {
-    return Value::Composite(Type::kList, sections[kSequence]);
+// Passes over the head of another sequence section, if that comes next.
+bool NextSequence(Cursor* cursor) {
+  Cursor next = *cursor;
+  Section section;
+  if (next.done() || !ReadSectionHead(&next, &section) ||
+      section != kSequence) {
+    return false;
   }
+  *cursor = next;
+  return true;
+}
+
+// The sequence sections from here on, as one list; a single one as it is.
+Value ReadSequences(Cursor* cursor) {
+  const std::string_view first = cursor->Skip();
+  if (!NextSequence(cursor)) return Value::Composite(Type::kList, first);
   Writer writer;
   const size_t mark = writer.Begin();
   uint32_t total = 0;
-  Cursor cursor(sections.body);
-  while (!cursor.done()) {
-    Section section;
-    std::string_view value;
-    if (!NextSection(&cursor, &section, &value)) break;
-    Cursor list(value);
+  const auto add = [&](Cursor* list) {
     Cursor items;
     uint32_t count = 0;
-    if (!list.List(&items, &count)) break;
+    list->List(&items, &count);
     total += count;
     writer.Append({items.position(), items.left()});
-  }
+  };
+  Cursor at(first);
+  add(&at);
+  do {
+    add(cursor);
+  } while (NextSequence(cursor));
   writer.EndList(mark, total);
   return Value::Composite(Type::kList, writer.view());
 }
@@ -246,24 +260,36 @@ class AmqpSource final : public driver::MessageSource {
  public:
   void Decode(const driver::Native& native,
               MessageFields* fields) const override {
-    Sections sections;
-    if (!SplitSections(native.encoded.view(), &sections, nullptr)) return;
-    if (!sections[kHeader].empty()) ReadHeader(sections[kHeader], fields);
-    if (!sections[kProperties].empty()) {
-      ReadProperties(sections[kProperties], fields);
-    }
-    if (!sections[kApplicationProperties].empty()) {
-      ReadMap(sections[kApplicationProperties], &fields->properties);
-    }
-    if (!sections[kMessageAnnotations].empty()) {
-      ReadAnnotations(sections[kMessageAnnotations], fields);
-    }
-    if (!sections[kFooter].empty()) ReadMap(sections[kFooter], &fields->footer);
-    if (!sections[kSequence].empty()) {
-      fields->body_value = JoinSequences(sections);
-    } else if (!sections[kValueSection].empty()) {
-      Cursor cursor(sections[kValueSection]);
-      ReadValue(&cursor, &fields->body_value);
+    Cursor cursor(native.encoded.view());
+    Section section;
+    while (!cursor.done() && ReadSectionHead(&cursor, &section)) {
+      switch (section) {
+        case kHeader:
+          ReadHeader(&cursor, fields);
+          break;
+        case kMessageAnnotations:
+          ReadAnnotations(&cursor, fields);
+          break;
+        case kProperties:
+          ReadProperties(&cursor, fields);
+          break;
+        case kApplicationProperties:
+          ReadMap(&cursor, &fields->properties);
+          break;
+        case kSequence:
+          fields->body_value = ReadSequences(&cursor);
+          break;
+        case kValueSection:
+          ReadValue(&cursor, &fields->body_value);
+          break;
+        case kFooter:
+          ReadMap(&cursor, &fields->footer);
+          break;
+        case kDeliveryAnnotations:
+        case kData:
+          cursor.Skip();
+          break;
+      }
     }
   }
   void Release(void* /*handle*/) const override {}

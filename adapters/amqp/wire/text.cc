@@ -1,26 +1,9 @@
 // What AMQP wants of text.
-#include <cstring>
-
 #include "adapters/amqp/wire/value_codec.h"
 
 namespace tieline::inline v0::amqp::wire {
 
-bool IsAscii(std::string_view text) {
-  const char* p = text.data();
-  size_t n = text.size();
-  for (; n >= 8; p += 8, n -= 8) {
-    uint64_t word;
-    std::memcpy(&word, p, 8);
-    if ((word & 0x8080808080808080u) != 0) return false;
-  }
-  for (; n > 0; ++p, --n) {
-    if ((static_cast<uint8_t>(*p) & 0x80u) != 0) return false;
-  }
-  return true;
-}
-
-bool IsUtf8(std::string_view text) {
-  if (IsAscii(text)) return true;
+bool IsUtf8Beyond(std::string_view text) {
   const auto* p = reinterpret_cast<const uint8_t*>(text.data());
   const uint8_t* const end = p + text.size();
   while (p < end) {

@@ -28,7 +28,7 @@ bool ReadSigned(Type type, uint8_t width, const char* p, Value* value) {
       v = static_cast<int64_t>(Load64(p));
       break;
   }
-  *value = Value::Signed(type, v);
+  value->AssignBits(type, static_cast<uint64_t>(v));
   return true;
 }
 
@@ -50,7 +50,7 @@ bool ReadUnsigned(Type type, uint8_t width, const char* p, Value* value) {
       v = Load64(p);
       break;
   }
-  *value = Value::Unsigned(type, v);
+  value->AssignBits(type, v);
   return true;
 }
 
@@ -61,6 +61,16 @@ bool ReadRaw(Type type, uint8_t width, const char* p, Value* value) {
   return true;
 }
 
+bool ReadVariable(Cursor* cursor, const Shape& shape, std::string_view* text) {
+  cursor->Raw(1);
+  const char* p = cursor->Raw(shape.width);
+  if (p == nullptr) return false;
+  const size_t size = shape.width == 1 ? static_cast<uint8_t>(*p) : Load32(p);
+  p = cursor->Raw(size);
+  *text = {p, size};
+  return p != nullptr;
+}
+
 bool ReadFixed(Type type, int code, uint8_t width, const char* p,
                Value* value) {
   switch (type) {
@@ -68,7 +78,7 @@ bool ReadFixed(Type type, int code, uint8_t width, const char* p,
       *value = Value();
       return true;
     case Type::kBool:
-      *value = Value(code == kCodeTrue || (code == kCodeBool && *p == 1));
+      value->AssignBits(type, code == kCodeTrue ? 1 : 0);
       return true;
     case Type::kByte:
     case Type::kShort:
@@ -208,33 +218,34 @@ char* PutFixed(char* p, const Value& value) {
 }  // namespace
 
 bool ReadValue(Cursor* cursor, Value* value) {
-  const int code = cursor->Peek();
-  Type type = Type::kNull;
-  if (!TypeOfCode(code, &type)) return cursor->Fail();
-  const Shape& shape = kShapes[static_cast<size_t>(code)];
   const char* const start = cursor->position();
-  if (!CheckValue(cursor)) return false;
-  const size_t size = static_cast<size_t>(cursor->position() - start);
-  switch (type) {
-    case Type::kList:
-    case Type::kMap:
-    case Type::kArray:
-    case Type::kDescribed:
-      *value = Value::Composite(type, std::string_view(start, size));
-      return true;
-    case Type::kString:
-    case Type::kSymbol:
-    case Type::kBinary: {
-      const size_t head = 1u + shape.width;
-      const std::string_view text(start + head, size - head);
-      *value = type == Type::kString   ? Value(text)
-               : type == Type::kSymbol ? Value::Symbol(text)
-                                       : Value::Binary(text);
+  const int code = cursor->Peek();
+  if (code == Cursor::kNoCode) return cursor->Fail();
+  const Shape& shape = kShapes[static_cast<size_t>(code)];
+  switch (shape.form) {
+    case Form::kUnknown:
+      return cursor->Fail();
+    case Form::kVariable: {
+      std::string_view text;
+      if (!ReadVariable(cursor, shape, &text)) return false;
+      value->AssignText(shape.type, text);
       return true;
     }
+    case Form::kFixed:
+      if (shape.type == Type::kList) break;  // the empty one
+      cursor->Raw(1);
+      return cursor->Raw(shape.width) != nullptr &&
+             ReadFixed(shape.type, code, shape.width, start + 1, value);
+    case Form::kBool:
+      *value = Value(cursor->Bool());
+      return cursor->ok();
     default:
-      return ReadFixed(type, code, shape.width, start + 1, value);
+      break;
   }
+  if (!CheckValue(cursor)) return false;
+  const auto size = static_cast<size_t>(cursor->position() - start);
+  value->AssignText(shape.type, {start, size});
+  return true;
 }
 
 absl::Status WriteValue(const Value& value, Writer* writer) {

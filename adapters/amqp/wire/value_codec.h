@@ -7,6 +7,9 @@
 #ifndef TIELINE_ADAPTERS_AMQP_WIRE_VALUE_CODEC_H_
 #define TIELINE_ADAPTERS_AMQP_WIRE_VALUE_CODEC_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -38,8 +41,23 @@ absl::Status WriteValue(const Value& value, Writer* writer);
 // ones.
 bool TypeOfCode(int code, Type* type);
 
-bool IsUtf8(std::string_view text);
-bool IsAscii(std::string_view text);
+inline bool IsAscii(std::string_view text) {
+  constexpr uint64_t kHigh = 0x8080808080808080u;
+  const char* p = text.data();
+  size_t n = text.size();
+  uint64_t bits = 0;
+  for (; n >= 8; p += 8, n -= 8) {
+    uint64_t word;
+    std::memcpy(&word, p, 8);
+    bits |= word;
+  }
+  for (; n > 0; ++p, --n) bits |= static_cast<uint8_t>(*p);
+  return (bits & kHigh) == 0;
+}
+bool IsUtf8Beyond(std::string_view text);  // the same, for any text
+inline bool IsUtf8(std::string_view text) {
+  return IsAscii(text) || IsUtf8Beyond(text);
+}
 
 }  // namespace tieline::inline v0::amqp::wire
 
