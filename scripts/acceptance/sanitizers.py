@@ -4,7 +4,7 @@ import accept
 
 NOT_IN_CI = "the stages asan and tsan are this run"
 # Tests of texts, or of programs built apart.
-APART = "^(tree_test|package_test|docs_test)$"
+APART = "^(tree_test|package_test|docs_test|brokers_self_test)$"
 
 
 def run(ctx):

@@ -18,7 +18,7 @@ FUZZ_SECONDS = int(os.environ.get("TIELINE_FUZZ_SECONDS", "60"))
 TAIL_LINES = 40
 # Programs that a sanitizer's run adds nothing to: they test texts, or run
 # programs built apart.
-NOT_SANITIZED = "^(tree_test|package_test|docs_test)$"
+NOT_SANITIZED = "^(tree_test|package_test|docs_test|brokers_self_test)$"
 
 
 class Stage:
