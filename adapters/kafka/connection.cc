@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "adapters/kafka/capabilities.h"
@@ -32,18 +31,6 @@ Settings ControlSettings(const BrokerConfig& broker) {
   settings.push_back({"allow.auto.create.topics", Secret("false")});
   settings.push_back({"enable.auto.commit", Secret("false")});
   return settings;
-}
-
-size_t NumberIn(const QueueConfig& queue, const BrokerConfig& broker,
-                const std::string& name, size_t otherwise) {
-  for (const auto* settings : {&queue.settings, &broker.settings}) {
-    const auto found = settings->find(name);
-    if (found == settings->end()) continue;
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), otherwise);
-    break;
-  }
-  return otherwise;
 }
 
 }  // namespace
@@ -74,6 +61,7 @@ KafkaConnection::KafkaConnection(const BrokerConfig& broker,
       control_(std::move(control)),
       control_queue_(rd_kafka_queue_get_main(control_->rk())),
       background_(waker),
+      nudges_(waker),
       now_(now),
       next_(now),
       contact_deadline_(now + broker.connect_timeout) {
@@ -143,6 +131,7 @@ driver::Progress KafkaConnection::Run(absl::Time now) {
   // Cleared before the queues are read: what comes later wakes again.
   if (read(fd_, &count, sizeof(count)) > 0) progress.worked = true;
   if (background_.RunResults() > 0) progress.worked = true;
+  nudges_.RunResults();
   PollControl();
   if (state_ == State::kConnecting && contact_error_ &&
       now >= contact_deadline_) {
@@ -259,8 +248,8 @@ absl::StatusOr<Producer*> KafkaConnection::ProducerFor(
   }
   Producer::Limits limits;
   limits.messages =
-      NumberIn(queue, broker_, "queue.buffering.max.messages", limits.messages);
-  limits.bytes = NumberIn(queue, broker_, "queue.buffering.max.kbytes",
+      NumberIn(broker_, queue, "queue.buffering.max.messages", limits.messages);
+  limits.bytes = NumberIn(broker_, queue, "queue.buffering.max.kbytes",
                           limits.bytes / 1024) *
                  1024;
   TIELINE_ASSIGN_OR_RETURN(std::unique_ptr<Producer> made,
@@ -300,7 +289,8 @@ KafkaConnection::OpenReceiver(const driver::ReceiverSpec& spec,
                    RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR |
                        RD_KAFKA_EVENT_OFFSET_COMMIT));
   auto receiver = std::make_unique<Receiver>(++numbers_, spec, sink, this,
-                                             std::move(client));
+                                             std::move(client),
+                                             PrefetchOf(broker_, spec.queue));
   receivers_.push_back(receiver.get());
   CheckTopic(receiver.get());
   return receiver;
@@ -406,6 +396,19 @@ void KafkaConnection::AskStart(Receiver* receiver, uint32_t round,
   if (!posted) {
     receiver->OnStart(round, absl::ResourceExhaustedError("too busy"), {});
   }
+}
+
+void KafkaConnection::Nudge(Receiver* receiver,
+                            Owned<rd_kafka_topic_partition_list_t> list) {
+  nudges_.Post(
+      [client = std::make_shared<ClientRef>(receiver->ShareClient()),
+       asked = std::shared_ptr<rd_kafka_topic_partition_list_t>(
+           std::move(list))](const std::atomic<bool>&) -> Background::Result {
+        // One request to the leader of each; what they answer is of no use.
+        constexpr int kTimeoutMs = 500;
+        rd_kafka_offsets_for_times((*client)->rk(), asked.get(), kTimeoutMs);
+        return [] {};
+      });
 }
 
 void KafkaConnection::Drop(Sender* sender) { std::erase(senders_, sender); }

@@ -56,6 +56,9 @@ class KafkaConnection final : public driver::Connection {
   // Looks up where to begin in `list`; Receiver::OnStart follows.
   void AskStart(Receiver* receiver, uint32_t round,
                 const rd_kafka_topic_partition_list_t* list);
+  // Wakes the client's threads that fetch these partitions, by a request that
+  // passes through them.
+  void Nudge(Receiver* receiver, Owned<rd_kafka_topic_partition_list_t> list);
 
  private:
   enum class State : uint8_t { kConnecting, kUp, kLosing, kClosing, kDead };
@@ -87,6 +90,7 @@ class KafkaConnection final : public driver::Connection {
   ClientRef control_;
   Owned<rd_kafka_queue_t> control_queue_;
   Background background_;
+  Background nudges_;
   State state_ = State::kConnecting;
   absl::Time now_;
   absl::Time next_;

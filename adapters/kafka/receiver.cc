@@ -28,7 +28,7 @@ Start StartOf(const driver::ReceiverSpec& spec) {
 
 Receiver::Receiver(uint64_t number, driver::ReceiverSpec spec,
                    driver::ReceiverSink* sink, KafkaConnection* connection,
-                   ClientRef client)
+                   ClientRef client, Prefetch prefetch)
     : number_(number),
       spec_(std::move(spec)),
       sink_(sink),
@@ -37,7 +37,9 @@ Receiver::Receiver(uint64_t number, driver::ReceiverSpec spec,
       start_(StartOf(spec_)),
       commit_pause_(spec_.queue.tuning == Tuning::kLatency
                         ? absl::Milliseconds(1)
-                        : absl::Milliseconds(10)) {
+                        : absl::Milliseconds(10)),
+      prefetch_(prefetch),
+      needs_nudges_(rd_kafka_version() < kFetchBackoff) {
   // Errors come by the same queue as the group's events.
   rd_kafka_poll_set_consumer(client_->rk());
   events_.reset(rd_kafka_queue_get_consumer(client_->rk()));
@@ -251,7 +253,11 @@ bool Receiver::DeliverShared() {
   if (credit_.any() && pending_.empty()) {
     const size_t max = std::min<uint64_t>(credit_.messages, kBatch);
     const size_t count = Fetch(fetched_.get(), max);
+    if (count > 0) {
+      typical_bytes_ = (typical_bytes_ * 7 + batch_[0]->len) / 8;
+    }
     for (size_t i = 0; i < count; ++i) Sort(batch_[i]);
+    KeepFetching();
     // A full batch, or the library skipped what was outdated.
     if (count > 0 && credit_.any()) {
       FlushInbound();
@@ -260,6 +266,32 @@ bool Receiver::DeliverShared() {
   }
   FlushInbound();
   return false;
+}
+
+// A client whose queue was full looks at it again after up to a second only
+// (kFetchBackoff): one that is half empty must not wait for that.
+void Receiver::KeepFetching() {
+  if (!needs_nudges_ || active_.empty()) return;
+  const size_t messages = rd_kafka_queue_length(fetched_.get());
+  const size_t bytes = messages * typical_bytes_;
+  if (messages >= prefetch_.messages / 4 * 3 ||
+      bytes >= prefetch_.bytes / 4 * 3) {
+    may_be_full_ = true;
+    return;
+  }
+  if (!may_be_full_ || messages > prefetch_.messages / 2 ||
+      bytes > prefetch_.bytes / 2) {
+    return;
+  }
+  may_be_full_ = false;
+  Owned<rd_kafka_topic_partition_list_t> list(
+      rd_kafka_topic_partition_list_new(static_cast<int>(active_.size())));
+  for (const Partition* lane : active_) {
+    rd_kafka_topic_partition_list_add(list.get(), spec_.queue.entity.c_str(),
+                                      lane->number)
+        ->offset = RD_KAFKA_OFFSET_END;
+  }
+  connection_->Nudge(this, std::move(list));
 }
 
 // One record from the shared queue goes out, or to where it has to wait.
@@ -380,6 +412,7 @@ void Receiver::Resume(Partition* lane) {
   if (!lane->own_credit) {
     // Appends what the own queue holds behind the shared one's records.
     rd_kafka_queue_forward(lane->queue.get(), fetched_.get());
+    may_be_full_ = true;
   }
   Emit(*lane, driver::LaneState::kResumed);
 }

@@ -34,7 +34,7 @@ class Receiver final : public driver::ReceiverDriver {
  public:
   Receiver(uint64_t number, driver::ReceiverSpec spec,
            driver::ReceiverSink* sink, KafkaConnection* connection,
-           ClientRef client);
+           ClientRef client, Prefetch prefetch);
   ~Receiver() override;
 
   void Grant(driver::Lane lane, uint32_t messages, uint64_t bytes) override;
@@ -95,6 +95,7 @@ class Receiver final : public driver::ReceiverDriver {
   bool DeliverOwn(Partition* lane);
   bool HandOut(rd_kafka_message_t* record, Partition* lane, Credit* credit);
   bool FlushInbound();
+  void KeepFetching();
   void Stall(Partition* lane);
   void Resume(Partition* lane);
   void TakeOwnQueue(Partition* lane);
@@ -135,6 +136,8 @@ class Receiver final : public driver::ReceiverDriver {
   Owned<rd_kafka_queue_t> fetched_;
   const Start start_;
   const absl::Duration commit_pause_;
+  const Prefetch prefetch_;
+  const bool needs_nudges_;
 
   State state_ = State::kOpening;
   bool announced_ = false;
@@ -149,6 +152,8 @@ class Receiver final : public driver::ReceiverDriver {
   uint32_t epoch_ = 0;
   Credit credit_;
   bool draining_ = false;
+  bool may_be_full_ = false;  // the client may have stopped fetching
+  size_t typical_bytes_ = 0;  // of a message: a moving average
   std::vector<rd_kafka_message_t*> batch_;
   std::deque<rd_kafka_message_t*> pending_;  // fetched beyond the byte credit
   std::vector<driver::Inbound> inbound_;

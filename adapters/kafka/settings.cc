@@ -286,8 +286,13 @@ Settings ConsumerSettings(const BrokerConfig& broker, const QueueConfig& queue,
                                           : "range,roundrobin");
   // What waits in the client is bounded, so that a relay stays small; see the
   // guide for what to raise when one message is large.
-  Add(&out, "queued.min.messages", "20000");
-  Add(&out, "queued.max.messages.kbytes", "8192");
+  const Prefetch prefetch;
+  Add(&out, "queued.min.messages", std::to_string(prefetch.messages));
+  Add(&out, "queued.max.messages.kbytes",
+      std::to_string(prefetch.bytes / 1024));
+  if (client_version >= kFetchBackoff) {
+    Add(&out, "fetch.queue.backoff.ms", "5");
+  }
   Add(&out, "fetch.message.max.bytes", "1048576");
   Add(&out, "fetch.max.bytes", "8388608");
   Add(&out, "receive.message.max.bytes", "100000000");
@@ -309,6 +314,28 @@ Settings ConsumerSettings(const BrokerConfig& broker, const QueueConfig& queue,
     Add(&out, "group.id", "tieline-browse");
   }
   return out;
+}
+
+size_t NumberIn(const BrokerConfig& broker, const QueueConfig& queue,
+                const std::string& name, size_t otherwise) {
+  for (const auto* settings : {&queue.settings, &broker.settings}) {
+    const auto found = settings->find(name);
+    if (found == settings->end()) continue;
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), otherwise);
+    break;
+  }
+  return otherwise;
+}
+
+Prefetch PrefetchOf(const BrokerConfig& broker, const QueueConfig& queue) {
+  Prefetch prefetch;
+  prefetch.messages =
+      NumberIn(broker, queue, "queued.min.messages", prefetch.messages);
+  prefetch.bytes = NumberIn(broker, queue, "queued.max.messages.kbytes",
+                            prefetch.bytes / 1024) *
+                   1024;
+  return prefetch;
 }
 
 absl::StatusOr<Start> ParseStart(std::string_view text) {

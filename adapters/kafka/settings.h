@@ -3,6 +3,7 @@
 #ifndef TIELINE_ADAPTERS_KAFKA_SETTINGS_H_
 #define TIELINE_ADAPTERS_KAFKA_SETTINGS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ inline constexpr std::string_view kDefaultGroup = "tieline";
 // offsets that rewound when a partition was resumed (#4637), 2.6.1 an assignor
 // that never ends (#4783).
 inline constexpr int kCooperativeSound = 0x020601ff;
+// The first librdkafka that looks soon after a consumer's queue was full
+// whether it still is. Earlier ones look again after up to a second (unless
+// something else wakes the thread that fetches), however soon it was emptied.
+inline constexpr int kFetchBackoff = 0x020200ff;
 
 struct Setting {
   std::string name;
@@ -48,6 +53,18 @@ Settings CommonSettings(const BrokerConfig& broker);
 Settings ProducerSettings(const BrokerConfig& broker, const QueueConfig& queue);
 Settings ConsumerSettings(const BrokerConfig& broker, const QueueConfig& queue,
                           bool browse, int client_version);
+
+// A whole number among the settings of a config; the queue's before the
+// broker's, `otherwise` without either.
+size_t NumberIn(const BrokerConfig& broker, const QueueConfig& queue,
+                const std::string& name, size_t otherwise);
+
+// What may wait in a consuming client before it fetches no more.
+struct Prefetch {
+  size_t messages = 20000;
+  size_t bytes = 8 << 20;
+};
+Prefetch PrefetchOf(const BrokerConfig& broker, const QueueConfig& queue);
 
 // Where a receiver begins without a committed position.
 struct Start {
