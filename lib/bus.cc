@@ -109,7 +109,9 @@ absl::StatusOr<std::vector<Message>> Bus::Peek(std::string_view queue,
 absl::StatusOr<std::vector<driver::EntityInfo>> Bus::ListEntities(
     std::string_view broker, absl::Duration timeout) {
   std::string name(broker);
-  if (broker.find("://") != std::string_view::npos) {
+  // A broker that AddBrokerUrl made is called like a URL.
+  if (broker.find("://") != std::string_view::npos &&
+      !core_->FindBroker(name).ok()) {
     TIELINE_ASSIGN_OR_RETURN(QueueConfig queue, core_->FindQueue(broker));
     name = queue.broker;
   }

@@ -61,7 +61,8 @@ void BusCore::Start() {
 absl::StatusOr<QueueConfig> BusCore::FindQueue(std::string_view queue) {
   MutexLock lock(&mu_);
   std::string name(queue);
-  if (IsUrl(queue)) {
+  // A queue that AddUrl made may be called like a URL.
+  if (IsUrl(queue) && config_.queues.count(name) == 0) {
     TIELINE_ASSIGN_OR_RETURN(name, config_.AddUrl(queue));
   }
   auto it = config_.queues.find(name);
