@@ -134,9 +134,9 @@ class Checker {
           "plaintext to {}, which is not this machine, is refused; use "
           "TLS{}, or permit it with allow_plaintext",
           url.HostList(0),
-          url.scheme == "amqp"
-              ? " (amqps://)"
-              : " (tls: { enabled: true }, in a URL tls=true)");
+          TlsSchemeFor(url.scheme).empty()
+              ? ""
+              : fmt::format(" ({}://)", TlsSchemeFor(url.scheme)));
     }
   }
 

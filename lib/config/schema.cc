@@ -28,8 +28,8 @@ const std::array kTls = {
           .kind = Kind::kBool,
           .binding = Bind<&TlsConfig::enabled>(),
           .default_text = "false",
-          .doc = "Encrypt the connection. Also on with the scheme `amqps`, or "
-                 "when any other field of `tls` is given.",
+          .doc = "Encrypt the connection. Also on with the schemes `amqps` and "
+                 "`kafkas`, or when any other field of `tls` is given.",
           .param = "tls"},
     Field{.name = "ca",
           .kind = Kind::kInputFile,

@@ -17,9 +17,10 @@ struct Scheme {
 
 // The schemes that a config may name whether or not their backend is linked;
 // opening a bus says which backends are missing.
-constexpr std::array<Scheme, 4> kSchemes = {{{"amqp", false, false},
+constexpr std::array<Scheme, 5> kSchemes = {{{"amqp", false, false},
                                              {"amqps", true, false},
                                              {"kafka", false, false},
+                                             {"kafkas", true, false},
                                              {"memory", false, true}}};
 
 const Scheme* Find(std::string_view name) {
@@ -52,6 +53,11 @@ std::vector<std::string_view> KnownSchemes() {
 bool IsTlsScheme(std::string_view scheme) {
   const Scheme* known = Find(scheme);
   return known != nullptr && known->tls;
+}
+
+std::string TlsSchemeFor(std::string_view scheme) {
+  const std::string with_tls = std::string(scheme) + "s";
+  return IsTlsScheme(with_tls) ? with_tls : "";
 }
 
 bool NeedsHost(std::string_view scheme) { return Find(scheme) != nullptr; }

@@ -19,6 +19,9 @@ std::vector<std::string_view> KnownSchemes();
 // The scheme itself asks for TLS.
 bool IsTlsScheme(std::string_view scheme);
 
+// The scheme of the same backend that asks for TLS; "" when there is none.
+std::string TlsSchemeFor(std::string_view scheme);
+
 // A URL of this scheme without a host means nothing.
 bool NeedsHost(std::string_view scheme);
 
