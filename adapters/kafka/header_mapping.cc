@@ -199,8 +199,14 @@ void DecodeProperty(const Header& header, const Types& types,
   } else if (name.starts_with(kFooter)) {
     name.remove_prefix(kFooter.size());
     list = &fields->footer;
-  } else if (name.starts_with(kEscaped)) {
-    name.remove_prefix(kEscaped.size());
+  } else if (IsReserved(name)) {
+    if (name.starts_with(kEscaped) &&
+        IsReserved(name.substr(kEscaped.size()))) {
+      name.remove_prefix(kEscaped.size());
+    }
+    // Two headers may mean one property here.
+    list->Set(name, DecodeValue(header, types));
+    return;
   }
   list->Append(std::string(name), DecodeValue(header, types));
 }

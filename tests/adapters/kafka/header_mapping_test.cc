@@ -176,6 +176,19 @@ TEST_CASE("of headers with one name the last counts") {
   CHECK(*g.properties.Find("same") == Value("last"));
 }
 
+TEST_CASE("only names that need it are unescaped, and names stay unique") {
+  const std::vector<Header> headers = {{"c", "1"},
+                                       {"tieline-p-c", "2"},
+                                       {"tieline-x", "3"},
+                                       {"tieline-p-tieline-x", "4"}};
+  MessageFields f;
+  DecodeHeaders(headers, &f);
+  REQUIRE(f.properties.size() == 3);
+  CHECK(*f.properties.Find("c") == Value("1"));
+  CHECK(*f.properties.Find("tieline-p-c") == Value("2"));
+  CHECK(*f.properties.Find("tieline-x") == Value("4"));
+}
+
 TEST_CASE("a header that is not of its declared type is kept as it came") {
   const std::vector<Header> headers = {{"n", "not a number"},
                                        {"tieline-priority", "300"},
