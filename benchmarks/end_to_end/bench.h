@@ -23,6 +23,9 @@ struct Flags {
   size_t headers = 0;
   size_t keys = 1000;  // 0: messages without a key
   size_t credit = 100000;
+  std::string to;      // relays: the other URL
+  size_t rate = 0;     // messages a second, at most; 0: as fast as it goes
+  size_t seconds = 0;  // relays: end after so long, whatever was relayed
 
   // "--name value" pairs. Ends the program on what it does not know.
   static Flags Parse(int argc, char** argv) {
@@ -47,6 +50,12 @@ struct Flags {
         flags.keys = number();
       } else if (name == "--credit") {
         flags.credit = number();
+      } else if (name == "--to") {
+        flags.to = value;
+      } else if (name == "--rate") {
+        flags.rate = number();
+      } else if (name == "--seconds") {
+        flags.seconds = number();
       } else {
         std::fprintf(stderr, "unknown flag %s\n", argv[i]);
         std::exit(2);
@@ -70,15 +79,27 @@ class Stopwatch {
   double cpu_seconds() const {
     return Seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_;
   }
+  // The part of cpu_seconds that was not the kernel's; to a few milliseconds.
+  double user_seconds() const { return User() - user_; }
 
  private:
+  static double User() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_utime.tv_sec) +
+           static_cast<double>(usage.ru_utime.tv_usec) * 1e-6;
+  }
+
   double wall_ = Seconds(CLOCK_MONOTONIC);
   double cpu_ = Seconds(CLOCK_PROCESS_CPUTIME_ID);
+  double user_ = User();
 };
 
 // The one line that scripts/bench reads. `lost` messages make it exit with 1.
+// `more`: further members, each after a comma.
 inline int Report(std::string_view side, const Flags& flags, size_t messages,
-                  size_t lost, const Stopwatch& watch) {
+                  size_t lost, const Stopwatch& watch,
+                  std::string_view more = "") {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const double seconds = watch.seconds();
@@ -87,10 +108,12 @@ inline int Report(std::string_view side, const Flags& flags, size_t messages,
   std::printf(
       "{\"side\":\"%.*s\",\"messages\":%zu,\"lost\":%zu,\"size\":%zu,"
       "\"headers\":%zu,\"keys\":%zu,\"seconds\":%.6f,\"cpu_seconds\":%.6f,"
-      "\"rate\":%.0f,\"cpu_ns_per_message\":%.1f,\"max_rss_kib\":%ld}\n",
+      "\"user_seconds\":%.6f,\"rate\":%.0f,\"cpu_ns_per_message\":%.1f,"
+      "\"max_rss_kib\":%ld%.*s}\n",
       static_cast<int>(side.size()), side.data(), messages, lost, flags.size,
-      flags.headers, flags.keys, seconds, cpu, n / seconds, cpu / n * 1e9,
-      usage.ru_maxrss);
+      flags.headers, flags.keys, seconds, cpu, watch.user_seconds(),
+      n / seconds, cpu / n * 1e9, usage.ru_maxrss,
+      static_cast<int>(more.size()), more.data());
   return lost == 0 ? 0 : 1;
 }
 
