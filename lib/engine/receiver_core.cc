@@ -602,11 +602,12 @@ void ReceiverCore::OnLane(const LaneEvent& event) {
     }
     if (event.state == LaneState::kClosing ||
         event.state == LaneState::kClosed) {
-      const auto gone = [&](const Inbound& i) {
-        if (i.token.lane != event.lane) return false;
-        if (lane.open) Account(lane, 1);
-        return true;
-      };
+      const auto gone = [&](const Inbound& i)
+                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+                              if (i.token.lane != event.lane) return false;
+                              if (lane.open) Account(lane, 1);
+                              return true;
+                            };
       std::erase_if(ready_, gone);
       for (auto& [key, parked] : blocked_keys_) std::erase_if(parked, gone);
       for (auto it = retries_.begin(); it != retries_.end();) {

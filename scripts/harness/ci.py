@@ -2,9 +2,11 @@
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -125,6 +127,8 @@ def accept(stage, environment):
                   environment)
 
 
+# These use real brokers, started once for all of them.
+WITH_BROKERS = {"test", "asan", "tsan", "accept"}
 STAGES = {"lint": lint, "test": test, "asan": sanitize("asan"),
           "tsan": sanitize("tsan"), "fuzz": fuzz, "accept": accept}
 
@@ -148,6 +152,8 @@ def run_stage(name, environment):
 
 
 def main():
+    # Ends by an exception, so that the brokers are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog=".ci/run")
     parser.add_argument("stages", nargs="*", metavar="STAGE",
                         help=f"default: all of {', '.join(STAGES)}")
@@ -158,7 +164,10 @@ def main():
     pathlib.Path(LOGS).mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     total = results.Tally()
-    with brokers.for_tests() as environment:
+    with contextlib.ExitStack() as stack:
+        environment = {}
+        if WITH_BROKERS & set(chosen):
+            environment = stack.enter_context(brokers.for_tests())
         for name in chosen:
             tally, _ = run_stage(name, environment)
             for outcome in ("passed", "failed", "skipped"):
