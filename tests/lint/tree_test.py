@@ -126,7 +126,7 @@ class Tree(unittest.TestCase):
     def test_driver_users(self):
         """driver headers are for lib, adapters, tests and the fourth backend"""
         users = ("include/tieline/", "lib/", "adapters/", "tests/",
-                 "benchmarks/", "examples/file_backend")
+                 "benchmarks/", "examples/file_queue")
         self.check_includes(
             [n for n in sources("") if not n.startswith(users)],
             lambda _, found: not found.startswith("include/tieline/driver/"))
@@ -185,7 +185,7 @@ class Tree(unittest.TestCase):
             [n for n in sources("examples/")],
             lambda name, found: found.startswith(("include/", "examples/"))
             or "/include/" in found
-            or (name.startswith("examples/file_backend")
+            or (name.startswith("examples/file_queue")
                 and found.startswith("adapters/conformance/")))
 
     def test_driver_header_length(self):
