@@ -34,6 +34,21 @@ rd_kafka_headers_t* HeadersOf(const rd_kafka_message_t* record) {
   return headers;
 }
 
+// Told by one header alone.
+BodyKind KindOf(const rd_kafka_message_t* record) {
+  if (record->payload == nullptr) return BodyKind::kNull;
+  const rd_kafka_headers_t* headers = HeadersOf(record);
+  const void* value = nullptr;
+  size_t size = 0;
+  if (headers == nullptr ||
+      rd_kafka_header_get_last(headers, kBodyHeader, &value, &size) !=
+          RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return BodyKind::kData;
+  }
+  const Header header{kBodyHeader, {static_cast<const char*>(value), size}};
+  return BodyKindOf({&header, 1});
+}
+
 std::vector<Header> ListOf(const rd_kafka_headers_t* headers) {
   std::vector<Header> list;
   const char* name = nullptr;
@@ -92,11 +107,8 @@ Message MessageFrom(rd_kafka_message_t* record) {
   driver::NativeParts parts;
   parts.source = RecordSource::Get();
   parts.native.handle = record;
-  if (record->payload == nullptr) {
-    parts.body_kind = BodyKind::kNull;
-  } else {
-    parts.body = BodyOf(record);
-  }
+  parts.body_kind = KindOf(record);
+  if (parts.body_kind == BodyKind::kData) parts.body = BodyOf(record);
   if (record->key != nullptr) {
     parts.has_key = true;
     parts.key = {static_cast<const char*>(record->key), record->key_len};
@@ -123,6 +135,7 @@ void RecordWriter::Write(const Message& message) {
       (changed & (driver::kChangedFields | driver::kChangedBody)) == 0) {
     // As it came: nothing is decoded.
     const rd_kafka_message_t* record = RecordOf(*native);
+    body = BodyOf(record);
     null_body = record->payload == nullptr;
     if (const int64_t ms = CreatedOf(record); ms > 0) timestamp_ms = ms;
     const rd_kafka_headers_t* received = HeadersOf(record);
