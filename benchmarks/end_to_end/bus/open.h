@@ -1,5 +1,6 @@
 // A bus with every backend that was built, and what its programs send: bodies
-// that begin with the message's number, keys in turn, text properties.
+// that begin with the message's number, keys in turn, and properties as the
+// bare programs of that broker have them.
 #ifndef TIELINE_BENCHMARKS_END_TO_END_BUS_OPEN_H_
 #define TIELINE_BENCHMARKS_END_TO_END_BUS_OPEN_H_
 
@@ -7,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "benchmarks/end_to_end/bench.h"
 #include "tieline/bus.h"
@@ -47,11 +49,13 @@ inline std::unique_ptr<Bus> OpenBus() {
 class MessageMaker {
  public:
   explicit MessageMaker(const Flags& flags)
-      : flags_(flags), body_(flags.size < 8 ? 8 : flags.size, 'x') {
+      : flags_(flags),
+        amqp_(flags.url.starts_with("amqp")),
+        body_(flags.size < 8 ? 8 : flags.size, 'x') {
     for (size_t i = 0; i < flags.keys; ++i) {
       keys_.push_back("key" + std::to_string(i));
     }
-    for (size_t i = 0; i < flags.headers; ++i) {
+    for (size_t i = 0; !amqp_ && i < flags.headers; ++i) {
       headers_.push_back("header" + std::to_string(i));
     }
   }
@@ -59,6 +63,11 @@ class MessageMaker {
     std::memcpy(body_.data(), &next_, sizeof(next_));
     Message message(body_);
     if (!keys_.empty()) message.set_key(keys_[next_ % keys_.size()]);
+    if (amqp_ && flags_.headers > 0) {
+      message.set_property("tenant", "acme-corp");
+      message.set_property("type", "order.created");
+      message.set_property("seq", Value(static_cast<int64_t>(next_)));
+    }
     for (const std::string& name : headers_) {
       message.set_property(name, "some value");
     }
@@ -68,6 +77,7 @@ class MessageMaker {
 
  private:
   const Flags flags_;
+  const bool amqp_;
   std::string body_;
   std::vector<std::string> keys_;
   std::vector<std::string> headers_;
