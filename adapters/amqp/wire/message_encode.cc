@@ -71,7 +71,7 @@ constexpr uint32_t kInProperties =
           Field::kGroupSequence, Field::kReplyToKey});
 
 absl::Status WriteFields(const Message& message, const MessageFields& f,
-                         Writer* writer) {
+                         const EncodeOptions& options, Writer* writer) {
   if ((f.present & kInProperties) == 0) {
     WriteIdAndKey(message, writer);
     return absl::OkStatus();
@@ -79,7 +79,8 @@ absl::Status WriteFields(const Message& message, const MessageFields& f,
   TIELINE_RETURN_IF_ERROR(CheckFields(f));
   FieldList list(writer);
   list.Id(f.has(Field::kId), f.id, f.id_type);
-  list.Binary(f.has(Field::kUserId), f.user_id);
+  list.Binary(f.has(Field::kUserId) && !options.user_id_as_annotation,
+              f.user_id);
   list.Text(f.has(Field::kTo), f.to);
   list.Text(f.has(Field::kSubject), f.subject);
   list.Text(f.has(Field::kReplyTo), f.reply_to);
@@ -182,7 +183,9 @@ absl::Status WriteComposites(const Properties& properties, Writer* writer,
 
 absl::Status WriteAnnotations(const MessageFields& fields,
                               const EncodeOptions& options, Writer* writer) {
-  if (fields.annotations.empty() &&
+  const bool has_user_id =
+      options.user_id_as_annotation && fields.has(Field::kUserId);
+  if (fields.annotations.empty() && !has_user_id &&
       (fields.present & Bits({Field::kDeliverAt, Field::kPartition})) == 0 &&
       !HasComposites(fields.properties)) {
     return absl::OkStatus();
@@ -198,7 +201,8 @@ absl::Status WriteAnnotations(const MessageFields& fields,
     // What fields say counts.
     if ((timed && (p.name == kDeliveryTimeName ||
                    p.name == kScheduledEnqueueTimeName)) ||
-        p.name == kPartitionName || p.name == kPropertiesName) {
+        p.name == kPartitionName || p.name == kPropertiesName ||
+        (has_user_id && p.name == kUserIdName)) {
       continue;
     }
     TIELINE_RETURN_IF_ERROR(WriteSymbolEntry("annotation", p, writer));
@@ -216,6 +220,13 @@ absl::Status WriteAnnotations(const MessageFields& fields,
   if (fields.has(Field::kPartition)) {
     WriteName(kPartitionName, writer);
     writer->SetEnd(PutInt(writer->Room(kMaxFixed), fields.partition));
+    count += 2;
+  }
+  if (has_user_id) {
+    WriteName(kUserIdName, writer);
+    writer->SetEnd(
+        PutBinary(writer->Room(kMaxVariableHead + fields.user_id.size()),
+                  fields.user_id));
     count += 2;
   }
   TIELINE_RETURN_IF_ERROR(WriteComposites(fields.properties, writer, &count));
@@ -277,6 +288,23 @@ bool NeedsRenaming(std::string_view annotations, Scheduling scheduling) {
   return annotations.find(other) != std::string_view::npos;
 }
 
+// True when the properties section that comes next has a user id.
+bool HasUserId(Cursor* cursor) {
+  ListReader list(cursor);
+  list.Skip();
+  return list.Has();
+}
+
+// True when a section of the message must be written anew.
+bool NeedsRewriting(Section section, Cursor* cursor,
+                    const EncodeOptions& options) {
+  if (section == kMessageAnnotations) {
+    return NeedsRenaming(cursor->Skip(), options.scheduling);
+  }
+  return section == kProperties && options.user_id_as_annotation &&
+         HasUserId(cursor);
+}
+
 // Passes an unchanged message on. False when it can't be.
 bool PassOn(const driver::Native& native, const EncodeOptions& options,
             Writer* writer, Bytes* rest) {
@@ -284,21 +312,17 @@ bool PassOn(const driver::Native& native, const EncodeOptions& options,
   Cursor cursor(encoded);
   Header header;
   size_t bare = encoded.size();  // where every hop passes on what there is
-  while (!cursor.done()) {
+  Section section = kHeader;
+  while (!cursor.done() && section < kProperties) {
     const size_t start = encoded.size() - cursor.left();
-    Section section;
     if (!ReadSectionHead(&cursor, &section)) return false;
     if (section == kHeader) {
       header = ReadHeader(&cursor);
     } else if (section == kDeliveryAnnotations) {
       cursor.Skip();
     } else {
-      if (section == kMessageAnnotations &&
-          NeedsRenaming(cursor.Skip(), options.scheduling)) {
-        return false;
-      }
-      bare = start;
-      break;
+      bare = std::min(bare, start);
+      if (NeedsRewriting(section, &cursor, options)) return false;
     }
   }
   WriteHeader(header, options, writer);
@@ -326,7 +350,7 @@ absl::Status Write(const Message& message, const EncodeOptions& options,
   const MessageFields& fields = driver::FieldsOf(message);
   WriteHeader(HeaderOf(fields), options, writer);
   TIELINE_RETURN_IF_ERROR(WriteAnnotations(fields, options, writer));
-  TIELINE_RETURN_IF_ERROR(WriteFields(message, fields, writer));
+  TIELINE_RETURN_IF_ERROR(WriteFields(message, fields, options, writer));
   TIELINE_RETURN_IF_ERROR(
       WriteApplicationProperties(fields.properties, writer));
   // With something behind the body, it is copied in.

@@ -198,6 +198,12 @@ bool TakeAnnotation(std::string_view name, const Value& value,
     fields->mark(Field::kPartition);
     return true;
   }
+  if (name == kUserIdName && value.type() == Type::kBinary &&
+      !fields->has(Field::kUserId)) {
+    fields->user_id = std::string(value.text());
+    fields->mark(Field::kUserId);
+    return true;
+  }
   if (name == kPropertiesName && value.type() == Type::kMap) {
     Cursor entries(value.text());
     ReadMap(&entries, &fields->properties);

@@ -169,6 +169,23 @@ TEST_CASE("the delivery time is named as the broker wants it, read as either") {
   }
 }
 
+TEST_CASE("a user id may travel as an annotation, and arrives all the same") {
+  EncodeOptions rabbit;
+  rabbit.user_id_as_annotation = true;
+  const Message m = FullMessage();
+  const std::string bytes = Sent(m, rabbit);
+  CHECK(bytes.find("x-opt-tieline-user-id") != std::string::npos);
+  CHECK(Difference(m, Received(bytes)) == "");
+  // Passing on moves it too, there and back.
+  const std::string passed = Sent(Received(Sent(m)), rabbit);
+  CHECK(passed.find("x-opt-tieline-user-id") != std::string::npos);
+  CHECK(Difference(m, Received(passed)) == "");
+  Message none = m;
+  none.clear(Field::kUserId);
+  CHECK(Sent(none, rabbit).find("user-id") == std::string::npos);
+  CHECK(Difference(none, Received(Sent(Received(Sent(none)), rabbit))) == "");
+}
+
 TEST_CASE("an unchanged message is passed on but for its header") {
   // durable, priority 7, ttl 5, first-acquirer, delivery-count 3
   const std::string header = Bin("00 53 70 c0 09 05 41 50 07 52 05 41 52 03");
