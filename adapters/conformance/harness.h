@@ -74,6 +74,9 @@ struct Limits {
   // Settlement::amend is carried out with these verbs.
   bool amends_on_abandon = false;
   bool amends_on_dead_letter = false;
+  // Scheduled messages that came due while nobody received are delivered in the
+  // order of their times.
+  bool orders_scheduled = true;
   // Sends accepted on one connection before a cut are kept by the broker.
   bool keeps_over_cut = true;
   // How long to wait for what must come, and for what must not.

@@ -110,6 +110,9 @@ BEHAVIOUR("a message scheduled for the past comes at once", "[schedule]") {
 
 BEHAVIOUR("scheduled messages come in the order of their times", "[schedule]") {
   rig.Need(Capability::kSchedule);
+  if (!rig.limits().orders_scheduled) {
+    rig.Skip("the broker puts each due message before those that wait");
+  }
   const QueueConfig queue = rig.NewQueue();
   Sender& tx = rig.OpenSender(queue);
   rig.MustSend(tx, At(rig, kShort, "second"));

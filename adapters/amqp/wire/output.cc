@@ -11,9 +11,11 @@ void Output::AddPart() {
     sealed_bytes_ += last.text.size() + last.slice.size();
   }
   parts_.emplace_back();
-  parts_.back().text = std::move(spare_);
-  spare_ = Writer();
-  parts_.back().text.Room(kPartSize / 4);
+  if (!spare_.empty()) {
+    parts_.back().text = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  parts_.back().text.Room(kPartSize + kPartSize / 16);
 }
 
 void Output::Append(const Bytes& slice) {
@@ -58,10 +60,9 @@ void Output::Written(size_t n) {
     size_t size = first.text.size() + first.slice.size();
     if (skip_ < size) return;
     skip_ -= size;
-    if (first.text.capacity() >= spare_.capacity() &&
-        first.text.capacity() <= 4 * kPartSize) {
-      spare_ = std::move(first.text);
-      spare_.Clear();
+    if (spare_.size() < kMaxSpare && first.text.capacity() <= 4 * kPartSize) {
+      first.text.Clear();
+      spare_.push_back(std::move(first.text));
     }
     if (parts_.size() > 1) sealed_bytes_ -= size;
     parts_.pop_front();

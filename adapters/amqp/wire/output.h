@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "adapters/amqp/wire/writer.h"
 #include "tieline/bytes.h"
@@ -42,6 +43,7 @@ class Output {
 
  private:
   static constexpr size_t kPartSize = 64 << 10;
+  static constexpr size_t kMaxSpare = 8;
   // Text and the slice that goes behind it.
   struct Part {
     Writer text;
@@ -54,7 +56,7 @@ class Output {
   size_t sealed_bytes_ = 0;  // of all parts but the last
   size_t skip_ = 0;          // bytes of the first part that are written
   uint64_t written_ = 0;
-  Writer spare_;
+  std::vector<Writer> spare_;  // memory of parts that were written
 };
 
 }  // namespace tieline::inline v0::amqp::wire
