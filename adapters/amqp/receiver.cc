@@ -298,7 +298,9 @@ void AmqpReceiver::Deliver() {
     sink_->OnClosed(closed_why_);
     return;
   }
-  if (closing_ && unconfirmed_ == 0 && link_ != nullptr) link_->Detach();
+  if (closing_ && unconfirmed_ == 0 && state_ == State::kOpen) {
+    link_->Detach();
+  }
 }
 
 void AmqpReceiver::OnLost(const absl::Status& why) {
@@ -314,9 +316,8 @@ void AmqpReceiver::Close() {
   if (state_ == State::kPending) {
     state_ = State::kClosed;
     tell_closed_ = true;
-  } else if (state_ == State::kAttaching) {
-    link_->Detach();
   }
+  // While attaching: once the broker has answered that.
   MarkReady();
 }
 

@@ -180,7 +180,7 @@ void AmqpSender::Deliver() {
     sink_->OnClosed(closed_why_);
     return;
   }
-  if (closing_ && unsettled_ == 0 && link_ != nullptr) link_->Detach();
+  if (closing_ && unsettled_ == 0 && state_ == State::kOpen) link_->Detach();
   bool sendable = std::exchange(tell_sendable_, false) ||
                   (blocked_ && state_ == State::kOpen && link_->CanSend() &&
                    connection_->HasRoom());
@@ -205,9 +205,8 @@ void AmqpSender::Close() {
   if (state_ == State::kPending) {
     state_ = State::kClosed;
     tell_closed_ = true;
-  } else if (state_ == State::kAttaching) {
-    link_->Detach();
   }
+  // While attaching: once the broker has answered that.
   MarkReady();
 }
 

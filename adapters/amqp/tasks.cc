@@ -78,12 +78,14 @@ void PeekTask::OnDelivery(wire::Link* link, wire::Delivery delivery) {
   wire::DeliveryState state;
   state.kind = wire::DeliveryState::Kind::kAccepted;
   if (!delivery.settled) link->Settle(delivery.id, state, true);
-  if (seen_++ < request_.from) return;
+  int64_t position = seen_++;
+  if (position < request_.from) return;
   absl::StatusOr<Message> message =
       wire::DecodeMessage(std::move(delivery.payload), nullptr);
   if (!message.ok()) return;  // nobody could receive it either
   driver::Inbound& one = result_.inbound.emplace_back();
   one.message = *std::move(message);
+  one.position = position;  // in the queue, as it is now
 }
 
 void PeekTask::OnDrained(wire::Link*) { Finish(std::move(result_)); }

@@ -209,12 +209,15 @@ absl::Status WriteAnnotations(const MessageFields& fields,
     count += 2;
   }
   if (timed) {
-    WriteName(options.scheduling == Scheduling::kDeliveryTime
-                  ? kDeliveryTimeName
-                  : kScheduledEnqueueTimeName,
-              writer);
-    writer->SetEnd(PutTimestamp(writer->Room(kMaxFixed),
-                                absl::ToUnixMillis(fields.deliver_at)));
+    const int64_t ms = absl::ToUnixMillis(fields.deliver_at);
+    if (options.scheduling == Scheduling::kDeliveryTime) {
+      // Artemis overlooks it unless it is a number.
+      WriteName(kDeliveryTimeName, writer);
+      writer->SetEnd(PutLong(writer->Room(kMaxFixed), ms));
+    } else {
+      WriteName(kScheduledEnqueueTimeName, writer);
+      writer->SetEnd(PutTimestamp(writer->Room(kMaxFixed), ms));
+    }
     count += 2;
   }
   if (fields.has(Field::kPartition)) {

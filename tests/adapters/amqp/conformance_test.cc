@@ -1,6 +1,9 @@
 // The AMQP backend under the conformance suite, on a real Artemis and a real
 // RabbitMQ, each behind a proxy that can break the connection.
+#include <poll.h>
+
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,6 +28,10 @@ class AmqpHarness : public conformance::Harness {
     proxied_ = broker_->MakeProxy();
     driver_ = driver::Find("amqp");
     return absl::OkStatus();
+  }
+  void AfterBehaviour() override {
+    proxied_.proxy->Release();
+    proxied_.proxy->Accept();
   }
   driver::Driver& driver() override { return *driver_; }
   BrokerConfig broker() override {
@@ -61,15 +68,48 @@ class AmqpHarness : public conformance::Harness {
            shape.duplicate_window == absl::ZeroDuration() &&
            shape.partitions == 1 && shape.max_depth == 0;
   }
-  QueueConfig Named(std::string entity) {
+  // Declares it: by name alone an entity comes to be when it is first used.
+  absl::StatusOr<QueueConfig> Create(std::string entity) {
     QueueConfig queue;
     queue.name = queue.entity = std::move(entity);
+    driver::Request request;
+    request.op = driver::Request::Op::kCreateEntity;
+    request.queue = queue;
+    const absl::Status status = AskOnce(std::move(request));
+    if (!status.ok()) return status;
     return queue;
   }
   std::string NewName() { return "conformance-" + std::to_string(++queues_); }
   Broker& real() { return *broker_; }
 
  private:
+  struct Told final : driver::ConnectionSink, driver::Waker {
+    void OnUp(const Capabilities&) override {}
+    void OnReply(driver::Reply reply) override { status = reply.status; }
+    void OnLost(const absl::Status& why) override { status = why; }
+    void Wake() override {}
+    std::optional<absl::Status> status;
+  };
+
+  // Asks on a connection of its own.
+  absl::Status AskOnce(driver::Request request) {
+    Told told;
+    const BrokerConfig config = broker();
+    auto connection = driver_->Connect(config, &told, &told, Clock::System(),
+                                       Clock::System()->Steady());
+    if (!connection.ok()) return connection.status();
+    (*connection)->Ask(1, std::move(request));
+    while (!told.status.has_value()) {
+      (*connection)->Run(Clock::System()->Steady());
+      const driver::PollSet set = (*connection)->pollable();
+      pollfd fd{set.fd, static_cast<int16_t>(set.write ? POLLIN | POLLOUT
+                                                       : POLLIN),
+                0};
+      poll(&fd, 1, 10);
+    }
+    return *told.status;
+  }
+
   const std::string kind_;
   const std::string start_;
   std::unique_ptr<Broker> broker_;
@@ -89,7 +129,7 @@ class ArtemisHarness final : public AmqpHarness {
         (shape.max_deliveries != 0 && shape.max_deliveries != 3)) {
       return Cannot();
     }
-    return Named(NewName());
+    return Create(NewName());
   }
 };
 
@@ -100,7 +140,7 @@ class RabbitHarness final : public AmqpHarness {
   absl::StatusOr<QueueConfig> NewQueue(
       const conformance::Shape& shape) override {
     if (!IsPlain(shape) || shape.max_deliveries != 0) return Cannot();
-    return Named(NewName());
+    return Create(NewName());
   }
   conformance::Limits limits() override {
     conformance::Limits limits;
