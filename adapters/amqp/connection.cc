@@ -232,7 +232,7 @@ void AmqpConnection::OnClosed(const wire::Condition& why) {
   if (ended_) return;
   ended_ = true;
   bool refused = why.name == "amqp:unauthorized-access";
-  if (!up_ && refused) {
+  if (refused) {
     end_ = MakeStatus(absl::StatusCode::kUnauthenticated,
                       "{}: the broker refused the credentials ({}): check "
                       "auth.user, its password, and auth.sasl",
@@ -242,8 +242,6 @@ void AmqpConnection::OnClosed(const wire::Condition& why) {
                       "{}: the connection could not be opened ({}): check "
                       "that the port speaks AMQP 1.0, and the credentials",
                       where_, why.ToString());
-  } else if (refused) {
-    end_ = ToStatus(where_, why);
   } else {
     end_ =
         MakeStatus(absl::StatusCode::kUnavailable,

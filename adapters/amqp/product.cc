@@ -28,7 +28,7 @@ Capabilities CapabilitiesOf(Product product) {
       can.add(Capability::kOrdering)
           .add(Capability::kTtl)
           .add(Capability::kCreateEntity);
-      can.dropped_fields = {"subject", "content type"};
+      can.dropped_fields = {"subject", "user_id"};
       break;
     case Product::kOther:
       break;

@@ -162,6 +162,11 @@ void AmqpReceiver::OnDelivery(wire::Link* link, wire::Delivery delivery) {
   driver::Inbound& one = parked_.emplace_back();
   one.token = TokenOf(id);
   one.message = *std::move(message);
+  if (connection_->product() == Product::kRabbitMq &&
+      one.message.has(Field::kSubject)) {
+    // RabbitMQ puts its routing key there, whatever was sent.
+    one.message.clear(Field::kSubject);
+  }
   one.position = facts.sequence_number;
   one.attempts = facts.delivery_count;
   one.redelivered = facts.delivery_count > 0 ||
@@ -238,6 +243,11 @@ void AmqpReceiver::SettleOne(const Settlement& one) {
   wire::DeliveryState state;
   std::string scratch;
   absl::Status mapped = StateOf(one, &state, &scratch);
+  if (connection_->product() == Product::kRabbitMq &&
+      state.kind == wire::DeliveryState::Kind::kModified) {
+    // Which it does not know; released puts the message back just so.
+    state.kind = wire::DeliveryState::Kind::kReleased;
+  }
   if (!mapped.ok() || (one.token.id & kSettledOnArrival) != 0) {
     Answer(one.token, one.verb, std::move(mapped));
     return;

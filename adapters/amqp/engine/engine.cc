@@ -144,6 +144,21 @@ void Engine::ToProton(std::string_view bytes) {
   pn_transport_push(driver_.transport, bytes.data(), bytes.size());
   DrainEvents();
   Pull();
+  if (!opened_ && !options_.server) CheckSasl();
+}
+
+void Engine::CheckSasl() {
+  if (options_.sasl_mechanisms.empty()) return;
+  // Proton tells a refusal only once the peer has hung up in good order, which
+  // not every peer does.
+  pn_sasl_outcome_t outcome = pn_sasl_outcome(pn_sasl(driver_.transport));
+  if (outcome == PN_SASL_NONE || outcome == PN_SASL_OK) return;
+  failed_ = true;
+  if (outcome == PN_SASL_AUTH || outcome == PN_SASL_PERM) {
+    Lost({"amqp:unauthorized-access", "SASL authentication failed", ""});
+  } else {
+    Lost({"amqp:internal-error", "SASL authentication could not be done", ""});
+  }
 }
 
 void Engine::CloseInput() {

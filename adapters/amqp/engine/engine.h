@@ -117,6 +117,8 @@ class Engine {
   void OnFrame(std::string_view frame);
   bool OnHotFrame(uint64_t code, uint16_t channel, std::string_view text);
   void ToProton(std::string_view bytes);
+  // Ends the connection when the peer has refused the credentials.
+  void CheckSasl();
   // Takes Proton's frames into the output.
   void Pull();
   void OnProtonFrame(std::string_view frame);
