@@ -126,6 +126,7 @@ class ArtemisHarness final : public AmqpHarness {
   conformance::Limits limits() override {
     conformance::Limits limits;
     limits.reason_property = limits.detail_property = "";
+    limits.orders_scheduled = false;
     return limits;
   }
 };
