@@ -59,8 +59,9 @@ absl::Status Sender::SendBatch(std::vector<Message>&& messages,
   batch->callback = std::move(done);
   const absl::Status given = core_->Give(batch, options.timeout);
   if (!given.ok()) {
-    for (size_t i = 0; i < batch->results.size(); ++i) {
-      messages[i] = std::move(batch->results[i].message);
+    messages.clear();
+    for (SendResult& r : batch->results) {
+      messages.push_back(std::move(r.message));
     }
     batch->Unref();
     batch->Unref();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -504,7 +505,24 @@ void ReceiverCore::OnOpened(const Capabilities& capabilities) {
   endpoint_->MarkDirty(this);
 }
 
+// What came before there was a consumer goes to it, ahead of what comes next.
+void ReceiverCore::HandOverReady() {
+  std::shared_ptr<DeliveryConsumer> consumer;
+  std::vector<Inbound> early;
+  uint32_t incarnation = 0;
+  {
+    MutexLock lock(&mu_);
+    if (consumer_ == nullptr || ready_.empty() || paused_) return;
+    consumer = consumer_;
+    incarnation = incarnation_;
+    std::move(ready_.begin(), ready_.end(), std::back_inserter(early));
+    ready_.clear();
+  }
+  consumer->OnDeliveries(early, incarnation);
+}
+
 void ReceiverCore::OnDeliveries(std::span<Inbound> deliveries) {
+  HandOverReady();
   std::shared_ptr<DeliveryConsumer> consumer;
   uint32_t incarnation = 0;
   bool release = false;
@@ -733,6 +751,7 @@ absl::Time ReceiverCore::Pump(absl::Time now) {
     if (link_ == Link::kOpen) sessions.swap(sessions_wanted_);
   }
   OpenLink(now);
+  HandOverReady();
   absl::Time next = absl::InfiniteFuture();
   if (link_ == Link::kDown && connection_ != nullptr) next = open_at_;
   if (link_ == Link::kOpen) {

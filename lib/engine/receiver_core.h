@@ -109,6 +109,7 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   // driver::ReceiverSink.
   void OnOpened(const Capabilities& capabilities) override;
   void OnDeliveries(std::span<driver::Inbound> deliveries) override;
+  void HandOverReady();
   void OnSettled(std::span<const driver::Settled> settled) override;
   void OnLane(const driver::LaneEvent& event) override;
   void OnDrained() override;
