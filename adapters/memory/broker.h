@@ -53,7 +53,7 @@ class LocalBroker final : public Broker {
                          absl::Duration wait) override;
 
   const std::string& name() const { return name_; }
-  Clock* clock() const { return options_.clock; }
+  absl::Time Steady() const { return options_.clock->Steady(); }
   const BrokerOptions& options() const { return options_; }
   bool stalled() const { return stalled_.load(std::memory_order_acquire); }
   Nanos delay() const { return delay_.load(std::memory_order_relaxed); }

@@ -127,14 +127,16 @@ Progress MemoryConnection::Run(absl::Time now) {
   if (bell_->TakeRing()) {
     for (Handle* handle : handles_) MarkReady(handle);
   }
-  const Nanos steady = absl::ToUnixNanos(now);
-  Nanos due = kNever;
+  // Times at the broker are by its own clock, which need not be the caller's.
+  absl::Duration wait = absl::InfiniteDuration();
   for (Handle* handle : handles_) {
-    const Nanos next = handle->Due();
-    if (next <= steady) MarkReady(handle);
-    due = std::min(due, next);
+    const Nanos due = handle->Due();
+    if (due == kNever) continue;
+    const absl::Duration ahead = absl::FromUnixNanos(due) - broker_->Steady();
+    if (ahead <= absl::ZeroDuration()) MarkReady(handle);
+    wait = std::min(wait, ahead);
   }
-  progress.worked |= RunHandles(now);
+  progress.worked |= RunHandles();
   for (auto& [cookie, request] : std::exchange(asked_, {})) {
     Reply reply = Answer(request);
     reply.cookie = cookie;
@@ -145,16 +147,16 @@ Progress MemoryConnection::Run(absl::Time now) {
     End(absl::OkStatus(), true);
     return {true};
   }
-  if (due != kNever) progress.next = absl::FromUnixNanos(due);
+  progress.next = now + wait;
   return progress;
 }
 
-bool MemoryConnection::RunHandles(absl::Time now) {
+bool MemoryConnection::RunHandles() {
   if (ready_.empty()) return false;
   running_.swap(ready_);
   for (Handle* handle : running_) {
     handle->ready = false;
-    if (handle->Step(now)) MarkReady(handle);
+    if (handle->Step()) MarkReady(handle);
   }
   running_.clear();
   return true;

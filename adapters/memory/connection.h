@@ -27,11 +27,11 @@ class Handle {
   virtual ~Handle() = default;
 
   // Tells its sink what there is to tell. True when there may be more at once.
-  virtual bool Step(absl::Time now) = 0;
+  virtual bool Step() = 0;
   // The connection is lost (or closes in good order): answers what is open.
   // `in_order`: what the broker has answered may still be told.
   virtual void Finish(bool in_order) = 0;
-  // When Step is next due without being asked.
+  // When Step is next due without being asked, by the broker's clock.
   virtual Nanos Due() { return kNever; }
 
   // Among those that the connection runs next.
@@ -72,7 +72,7 @@ class MemoryConnection final : public driver::Connection {
 
   void Begin();
   void End(const absl::Status& why, bool in_order);
-  bool RunHandles(absl::Time now);
+  bool RunHandles();
   driver::Reply Answer(driver::Request& request);
 
   const std::shared_ptr<LocalBroker> broker_;

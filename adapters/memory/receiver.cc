@@ -103,7 +103,7 @@ void MemoryReceiver::Open() {
   sink_->OnOpened(LinkCapabilities(queue_->options()));
 }
 
-bool MemoryReceiver::Step(absl::Time /*now*/) {
+bool MemoryReceiver::Step() {
   if (state_ == State::kClosed) return false;
   if (state_ == State::kOpening) {
     Open();

@@ -28,7 +28,7 @@ class MemoryReceiver final : public driver::ReceiverDriver, public Handle {
   void DropLane(driver::Lane lane, uint32_t epoch) override;
   void Close() override;
 
-  bool Step(absl::Time now) override;
+  bool Step() override;
   void Finish(bool in_order) override;
   Nanos Due() override;
 

@@ -79,14 +79,14 @@ void MemorySender::Open() {
       entity_.queue != nullptr ? entity_.queue->options() : EntityOptions()));
 }
 
-bool MemorySender::Step(absl::Time now) {
+bool MemorySender::Step() {
   if (state_ == State::kClosed) return false;
   const bool opening = state_ == State::kOpening;
   if (opening) {
     Open();
     if (state_ == State::kClosed) return false;
   }
-  Tell(now);
+  Tell();
   const bool vacant = vacancy_->sendable.exchange(false);
   if (state_ == State::kOpen && (blocked_ || vacant)) {
     blocked_ = false;
@@ -103,10 +103,10 @@ bool MemorySender::Step(absl::Time now) {
   return false;
 }
 
-void MemorySender::Tell(absl::Time now) {
+void MemorySender::Tell() {
   const Nanos delay = connection_->broker().delay();
   if (delay > 0 || !delayed_.empty()) {
-    const Nanos steady = absl::ToUnixNanos(now);
+    const Nanos steady = absl::ToUnixNanos(connection_->broker().Steady());
     for (Outcome& outcome : outcomes_) {
       delayed_.emplace_back(steady + delay, std::move(outcome));
     }

@@ -24,7 +24,7 @@ class MemorySender final : public driver::SenderDriver, public Handle {
   size_t Submit(std::span<const driver::Outbound> batch, bool atomic) override;
   void Close() override;
 
-  bool Step(absl::Time now) override;
+  bool Step() override;
   void Finish(bool in_order) override;
   Nanos Due() override;
 
@@ -32,7 +32,7 @@ class MemorySender final : public driver::SenderDriver, public Handle {
   enum class State : uint8_t { kOpening, kOpen, kClosing, kClosed };
 
   void Open();
-  void Tell(absl::Time now);
+  void Tell();
   void GiveUp(const absl::Status& why);
   void CloseWith(const absl::Status& why);
 
