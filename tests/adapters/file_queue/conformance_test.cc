@@ -20,6 +20,7 @@ class FileHarness final : public tieline::conformance::Harness {
       return absl::InternalError("cannot make a directory");
     }
     directory_ = name;
+    tieline::driver::Register("file", driver_);
     return absl::OkStatus();
   }
   ~FileHarness() override {
@@ -32,6 +33,7 @@ class FileHarness final : public tieline::conformance::Harness {
     tieline::BrokerConfig config;
     config.name = "file";
     config.url = *tieline::Url::Parse("file://conformance");
+    config.allow_plaintext = true;  // nothing goes over a network
     config.settings["directory"] = directory_.string();
     return config;
   }
@@ -44,6 +46,7 @@ class FileHarness final : public tieline::conformance::Harness {
     }
     tieline::QueueConfig queue = *UnknownQueue();
     fs::create_directory(directory_ / queue.entity);
+    fs::create_directory(directory_ / (queue.entity + ".dead-letter"));
     return queue;
   }
   absl::StatusOr<tieline::QueueConfig> UnknownQueue() override {
