@@ -91,6 +91,8 @@ void Link::OnAttached(uint32_t remote_handle, uint32_t initial_delivery_count) {
   has_remote_handle_ = true;
   if (!is_sender_) delivery_count_ = initial_delivery_count;
   attached_ = has_local_handle_;
+  // Credit that was given before the peer had answered.
+  if (!is_sender_ && more_credit_ > 0) MarkDirty();
   if (attached_ && handler_ != nullptr) handler_->OnAttached(this);
 }
 
