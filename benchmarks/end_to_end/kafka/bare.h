@@ -46,6 +46,19 @@ inline rd_kafka_conf_t* ConfOf(const kafka::Settings& settings) {
   return conf;
 }
 
+// The adapter's settings, but for what waits in the client: the adapter keeps
+// that small and wakes the library's fetching itself, which a plain program
+// can't; it does best with the library's defaults.
+inline rd_kafka_conf_t* ConsumerConf(const Flags& flags) {
+  kafka::Settings settings = kafka::ConsumerSettings(
+      BrokerOf(flags), QueueOf(flags), false, rd_kafka_version());
+  for (kafka::Setting& s : settings) {
+    if (s.name == "queued.min.messages") s.value = Secret("100000");
+    if (s.name == "queued.max.messages.kbytes") s.value = Secret("65536");
+  }
+  return ConfOf(settings);
+}
+
 inline rd_kafka_t* ClientOf(rd_kafka_type_t type, rd_kafka_conf_t* conf) {
   std::array<char, 512> error{};
   rd_kafka_t* rk = rd_kafka_new(type, conf, error.data(), error.size());

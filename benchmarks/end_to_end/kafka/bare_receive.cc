@@ -6,9 +6,7 @@
 int main(int argc, char** argv) {
   using namespace tieline::bench;
   const Flags flags = Flags::Parse(argc, argv);
-  rd_kafka_conf_t* conf = ConfOf(tieline::kafka::ConsumerSettings(
-      BrokerOf(flags), QueueOf(flags), false, rd_kafka_version()));
-  rd_kafka_t* rk = ClientOf(RD_KAFKA_CONSUMER, conf);
+  rd_kafka_t* rk = ClientOf(RD_KAFKA_CONSUMER, ConsumerConf(flags));
   rd_kafka_poll_set_consumer(rk);
   rd_kafka_topic_partition_list_t* topics =
       rd_kafka_topic_partition_list_new(1);

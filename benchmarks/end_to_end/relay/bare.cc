@@ -76,10 +76,7 @@ class Relay {
  private:
   static rd_kafka_t* MakeConsumer(const Flags& flags) {
     rd_kafka_t* rk = tieline::bench::ClientOf(
-        RD_KAFKA_CONSUMER,
-        tieline::bench::ConfOf(tieline::kafka::ConsumerSettings(
-            tieline::bench::BrokerOf(flags), tieline::bench::QueueOf(flags),
-            false, rd_kafka_version())));
+        RD_KAFKA_CONSUMER, tieline::bench::ConsumerConf(flags));
     rd_kafka_poll_set_consumer(rk);
     rd_kafka_topic_partition_list_t* topics =
         rd_kafka_topic_partition_list_new(1);
