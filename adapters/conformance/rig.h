@@ -80,8 +80,9 @@ class Sender final : public driver::SenderSink {
 
   Rig* rig;
   Peer* peer;
-  std::unique_ptr<driver::SenderDriver> handle;
   std::map<uint64_t, std::unique_ptr<Message>> sent;
+  // Destroyed before what was submitted to it.
+  std::unique_ptr<driver::SenderDriver> handle;
   std::map<uint64_t, driver::Outcome> outcomes;
   std::vector<uint64_t> order;  // cookies in the order of their outcomes
   uint64_t submitted = 0;       // of the cookies 1, 2, 3, ...
