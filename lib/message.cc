@@ -58,7 +58,7 @@ MessageRep* Message::Mutable() {
 MessageFields& Message::MutableFields() { return Mutable()->MutableFields(); }
 
 BodyKind Message::body_kind() const {
-  return rep_ == nullptr ? BodyKind::kNull : rep_->kind;
+  return rep_ == nullptr ? BodyKind::kNull : rep_->TrueKind();
 }
 
 std::string_view Message::body_view() const {
@@ -368,6 +368,7 @@ Message MakeMessage(NativeParts parts) {
   rep->source = parts.source;
   rep->native = std::move(parts.native);
   rep->kind = parts.body_kind;
+  rep->kind_by_fields = parts.kind_by_fields;
   rep->body = parts.body;
   rep->has_key = parts.has_key;
   rep->key = parts.key;

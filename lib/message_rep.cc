@@ -56,10 +56,10 @@ MessageRep* MessageRep::Clone() {
   if (const MessageFields* fields = Fields()) {
     copy->fields_.store(new MessageFields(*fields), std::memory_order_release);
   }
-  copy->kind = kind;
+  copy->kind = TrueKind();
   copy->has_key = has_key;
   if (has_key) copy->SetKey(key);
-  if (kind == BodyKind::kData) copy->SetBody(BodyBytes());
+  if (copy->kind == BodyKind::kData) copy->SetBody(BodyBytes());
   copy->changed =
       driver::kChangedBody | driver::kChangedKey | driver::kChangedFields;
   return copy;
@@ -76,8 +76,15 @@ void MessageRep::set_short_id(std::string_view id) {
   id_size_ = static_cast<uint8_t>(id.size());
 }
 
+BodyKind MessageRep::TrueKind() const {
+  if (!kind_by_fields) return kind;
+  const MessageFields* fields = Fields();
+  return fields == nullptr ? kind : fields->body_kind;
+}
+
 void MessageRep::SetBody(Bytes bytes) {
   kind = BodyKind::kData;
+  kind_by_fields = false;
   body_pin_ = std::move(bytes);
   body = body_pin_.view();
   changed |= driver::kChangedBody;

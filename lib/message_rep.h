@@ -40,6 +40,8 @@ class MessageRep final : public BytesOwner {
   void set_short_id(std::string_view id);
   static constexpr size_t kShortId = 31;
 
+  // The body's kind, decoding the fields where only they tell it.
+  BodyKind TrueKind() const;
   void SetBody(Bytes bytes);
   Bytes BodyBytes();
   void SetKey(std::string_view key);
@@ -47,6 +49,7 @@ class MessageRep final : public BytesOwner {
   std::string_view body;  // of kData; empty otherwise
   std::string_view key;
   BodyKind kind = BodyKind::kNull;
+  bool kind_by_fields = false;  // NativeParts::kind_by_fields
   bool has_key = false;
   uint8_t changed = driver::kChangedNothing;
   const driver::MessageSource* source = nullptr;

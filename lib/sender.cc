@@ -33,7 +33,7 @@ SendResult Sender::Send(Message message, SendOptions options) {
 std::vector<SendResult> Sender::SendBatch(std::vector<Message> messages,
                                           SendOptions options) {
   if (messages.empty()) return {};
-  auto* batch = new SendBatchState(std::move(messages));
+  auto* batch = new SendBatchState(messages);
   core_->StampIds(batch);
   const absl::Status given = core_->GiveWaiting(batch, options.timeout);
   std::vector<SendResult> results;
@@ -54,7 +54,7 @@ absl::Status Sender::SendBatch(std::vector<Message>&& messages,
   if (messages.empty()) {
     return InvalidArgument("SendBatch: there is no message to send");
   }
-  auto* batch = new SendBatchState(std::move(messages));
+  auto* batch = new SendBatchState(messages);
   core_->StampIds(batch);
   batch->callback = std::move(done);
   const absl::Status given = core_->Give(batch, options.timeout);

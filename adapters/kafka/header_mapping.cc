@@ -19,7 +19,7 @@ constexpr std::string_view kAnnotation = "tieline-a-";
 constexpr std::string_view kFooter = "tieline-f-";
 constexpr std::string_view kEscaped = "tieline-p-";
 constexpr std::string_view kTypes = "tieline-types";
-constexpr std::string_view kBody = kBodyHeader;
+constexpr std::string_view kBody = "tieline-body";
 constexpr std::string_view kId = "tieline-id";
 constexpr std::string_view kCorrelationId = "tieline-correlation-id";
 

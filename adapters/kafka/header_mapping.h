@@ -49,9 +49,6 @@ inline constexpr size_t kMaxHeaderName = 1000;
 // type becomes a string or binary property, as it came.
 void DecodeHeaders(std::span<const Header> headers, MessageFields* fields);
 
-// The header that says what a body is.
-inline constexpr char kBodyHeader[] = "tieline-body";
-
 // What a body is, as the headers say: kData unless there is a tieline-body.
 BodyKind BodyKindOf(std::span<const Header> headers);
 // The value of a kValue or kSequence body, from the record's value and the

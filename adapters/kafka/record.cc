@@ -34,21 +34,6 @@ rd_kafka_headers_t* HeadersOf(const rd_kafka_message_t* record) {
   return headers;
 }
 
-// Told by one header alone.
-BodyKind KindOf(const rd_kafka_message_t* record) {
-  if (record->payload == nullptr) return BodyKind::kNull;
-  const rd_kafka_headers_t* headers = HeadersOf(record);
-  const void* value = nullptr;
-  size_t size = 0;
-  if (headers == nullptr ||
-      rd_kafka_header_get_last(headers, kBodyHeader, &value, &size) !=
-          RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return BodyKind::kData;
-  }
-  const Header header{kBodyHeader, {static_cast<const char*>(value), size}};
-  return BodyKindOf({&header, 1});
-}
-
 std::vector<Header> ListOf(const rd_kafka_headers_t* headers) {
   std::vector<Header> list;
   const char* name = nullptr;
@@ -91,7 +76,8 @@ void RecordSource::Decode(const driver::Native& native,
   if (headers == nullptr) return;
   const std::vector<Header> list = ListOf(headers);
   DecodeHeaders(list, fields);
-  if (BodyKindOf(list) != BodyKind::kData) {
+  fields->body_kind = BodyKindOf(list);
+  if (fields->body_kind != BodyKind::kData) {
     fields->body_value = DecodeBody(list, BodyOf(record));
   }
 }
@@ -107,8 +93,13 @@ Message MessageFrom(rd_kafka_message_t* record) {
   driver::NativeParts parts;
   parts.source = RecordSource::Get();
   parts.native.handle = record;
-  parts.body_kind = KindOf(record);
-  if (parts.body_kind == BodyKind::kData) parts.body = BodyOf(record);
+  if (record->payload == nullptr) {
+    parts.body_kind = BodyKind::kNull;
+  } else {
+    // Reading the headers costs more than all the rest.
+    parts.kind_by_fields = true;
+    parts.body = BodyOf(record);
+  }
   if (record->key != nullptr) {
     parts.has_key = true;
     parts.key = {static_cast<const char*>(record->key), record->key_len};

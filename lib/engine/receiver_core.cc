@@ -419,7 +419,7 @@ absl::Status ReceiverCore::DeadLetterByCopy(Inbound& inbound,
   copy.clear(Field::kPartition);
   std::vector<Message> one;
   one.push_back(std::move(copy));
-  auto* batch = new SendBatchState(std::move(one));
+  auto* batch = new SendBatchState(one);
   auto self = std::static_pointer_cast<ReceiverCore>(shared_from_this());
   auto kept = std::make_shared<Inbound>(std::move(inbound));
   batch->callback = [self, kept,

@@ -56,7 +56,7 @@ class RouteCore final : public DeliveryConsumer,
   class Batch final : public SendBatchState {
    public:
     Batch(std::vector<Message> messages, std::vector<Item> with)
-        : SendBatchState(std::move(messages)), items(std::move(with)) {}
+        : SendBatchState(messages), items(std::move(with)) {}
     std::vector<Item> items;
     uint32_t incarnation = 0;
     absl::Time delivered_at;

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -44,7 +45,8 @@ class SendBatchState {
   static constexpr uint8_t kAtDriver = 4;
   static constexpr uint8_t kKeyed = 8;  // holds its key in the window
 
-  explicit SendBatchState(std::vector<Message> messages) {
+  // Takes the messages out of the span.
+  explicit SendBatchState(std::span<Message> messages) {
     results.resize(messages.size());
     for (size_t i = 0; i < messages.size(); ++i) {
       results[i].message = std::move(messages[i]);

@@ -49,6 +49,9 @@ struct NativeParts {
   const MessageSource* source = nullptr;
   Native native;
   BodyKind body_kind = BodyKind::kData;
+  // Only the fields tell the kind (MessageFields::body_kind). Message::body()
+  // gives `body` as it is, without finding out.
+  bool kind_by_fields = false;
   // Must point into the native form, or into memory that outlives it. A slice
   // with an owner may be given instead through `encoded`.
   std::string_view body;

@@ -40,6 +40,8 @@ struct MessageFields {
   absl::Time expires = absl::InfiniteFuture();
   absl::Time deliver_at = absl::InfinitePast();
   Value body_value;  // of a kValue or kSequence body
+  // Of a received message with NativeParts::kind_by_fields.
+  BodyKind body_kind = BodyKind::kData;
   Properties properties;
   Properties annotations;
   Properties footer;
