@@ -7,7 +7,9 @@ include(CMakePackageConfigHelpers)
 set(TIELINE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/tieline)
 
 # What pkg-config calls the packages that find_package knows.
-set(TIELINE_PC_absl "absl_status absl_statusor absl_time")
+set(TIELINE_PC_absl
+  "absl_status absl_statusor absl_time absl_strings \
+absl_flat_hash_map absl_node_hash_map absl_hash")
 set(TIELINE_PC_fmt fmt)
 set(TIELINE_PC_yaml-cpp yaml-cpp)
 set(TIELINE_PC_SQLite3 sqlite3)
@@ -44,7 +46,9 @@ endfunction()
 # tieline_install(COMPONENT target INCLUDE folder PACKAGES package...)
 function(tieline_install component target)
   cmake_parse_arguments(T "" "INCLUDE" "PACKAGES" ${ARGN})
+  # No define tells a shared build apart: the compile cache then serves both.
   set_target_properties(${target} PROPERTIES
+    DEFINE_SYMBOL ""
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     INSTALL_RPATH "$ORIGIN")
