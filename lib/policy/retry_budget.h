@@ -14,7 +14,8 @@ class RetryBudget {
   // See RetryBudgetOptions.
   RetryBudget(double ratio, double reserve, double per_second)
       : ratio_(ratio),
-        reserve_(reserve),
+        // Room for one: else nothing that is earned could be kept.
+        reserve_(std::max(reserve, 1.0)),
         per_second_(per_second),
         tokens_(reserve) {}
 
