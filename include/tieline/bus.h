@@ -77,8 +77,9 @@ class Bus {
   // (steady time of the bus's clock).
   absl::Time RunOnce();
 
-  // Stops routes, closes handles and connections. kDeadlineExceeded when
-  // something could not be finished in time.
+  // Stops routes, closes handles and connections; with host_runs on a thread
+  // of the bus's own. kDeadlineExceeded when something could not be finished in
+  // time; kFailedPrecondition from a callback.
   absl::Status Close(absl::Duration timeout);
 
  private:

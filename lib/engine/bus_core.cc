@@ -115,8 +115,10 @@ absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointFor(
 std::shared_ptr<SenderCore> BusCore::MakeSender(
     std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
     SenderOptions options) {
-  auto sender = std::make_shared<SenderCore>(endpoint, std::move(queue),
-                                             std::move(options), producer_);
+  // Each sender counts for itself, so each has a prefix of its own.
+  auto sender = std::make_shared<SenderCore>(
+      endpoint, std::move(queue), std::move(options),
+      fmt::format("{}.{}", producer_, next_sender_.fetch_add(1)));
   {
     MutexLock lock(&mu_);
     Remember(senders_, sender);
@@ -225,9 +227,17 @@ absl::StatusOr<driver::Reply> BusCore::Ask(const BrokerConfig& broker,
   });
   driver::Reply reply;
   {
+    const absl::Time until = absl::Now() + timeout + kAnswerGrace;
     MutexLock lock(&answer->mu);
-    while (!answer->done) answer->cv.Wait(&answer->mu);
+    while (!answer->done && absl::Now() < until) {
+      answer->cv.WaitFor(&answer->mu, until - absl::Now());
+    }
     reply = std::move(answer->reply);
+    if (!answer->done) {
+      reply.status = MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                                "broker {}: no answer within {}", broker.name,
+                                absl::FormatDuration(timeout));
+    }
   }
   if (endpoint->runs_inline()) {
     endpoint->Close(absl::Seconds(1)).IgnoreError();
@@ -237,6 +247,10 @@ absl::StatusOr<driver::Reply> BusCore::Ask(const BrokerConfig& broker,
 }
 
 absl::Status BusCore::Close(absl::Duration timeout) {
+  if (runner_.OnThread()) {
+    return absl::FailedPreconditionError(
+        "the bus can't be closed from one of its callbacks");
+  }
   const absl::Time until = absl::Now() + timeout;
   std::vector<std::shared_ptr<Endpoint>> endpoints;
   std::vector<std::shared_ptr<RouteCore>> routes;
@@ -251,6 +265,8 @@ absl::Status BusCore::Close(absl::Duration timeout) {
     receivers = Alive(receivers_);
     shared_.clear();
   }
+  // From here on the bus runs itself: the host may be the one who waits here.
+  if (options_.host_runs) runner_.StartThread();
   absl::Status first;
   const auto note = [&](absl::Status status) {
     if (first.ok()) first = std::move(status);

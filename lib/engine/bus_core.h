@@ -3,6 +3,8 @@
 #ifndef TIELINE_LIB_ENGINE_BUS_CORE_H_
 #define TIELINE_LIB_ENGINE_BUS_CORE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -56,6 +58,7 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
   Clock* const clock_;
   Runner runner_;
   const std::string producer_;
+  std::atomic<uint64_t> next_sender_{0};
 
   mutable Mutex mu_;
   Config config_;  // grows by URLs; guarded by mu_ while it does

@@ -91,7 +91,10 @@ void Endpoint::RunStrand() {
 
 bool Endpoint::Turn(absl::Time now) {
   TakeCommands();
-  if (state_ == State::kClosed) return false;
+  if (state_ == State::kClosed) {
+    RefuseLate();
+    return false;
+  }
   if (state_ == State::kIdle && (!users_.empty() || !to_ask_.empty())) {
     state_ = State::kWaiting;
   }
@@ -148,6 +151,8 @@ void Endpoint::TakeCommands() {
       u->up_ = true;
       u->OnUp(connection_.get());
     }
+    // It may have been marked, and passed over, before it was attached.
+    u->dirty_.store(false, std::memory_order_release);
     MarkDirty(u);
   }
   for (auto& user : detach) {
@@ -164,6 +169,12 @@ void Endpoint::TakeCommands() {
     users_.erase(user.get());
     // The driver may still be on its way to wake it.
     if (inline_) retained_.push_back(std::move(user));
+  }
+  if (inline_ && !detach.empty() && users_.empty() &&
+      state_ < State::kClosing) {
+    // It was this handle's own.
+    close = true;
+    close_by_ = context_.clock->Steady();
   }
   if (!close) return;
   if (connection_ == nullptr) {
@@ -230,11 +241,7 @@ void Endpoint::DropConnection(const absl::Status& why) {
   FailQuestions(why.ok() ? absl::UnavailableError("the connection was closed")
                          : why);
   if (state_ == State::kClosing || why.ok()) {
-    state_ = State::kClosed;
-    context_.runner->Forget(shared_from_this());
-    MutexLock lock(&mu_);
-    closed_ = true;
-    closed_cv_.NotifyAll();
+    End();
     return;
   }
   if (was_up) backoff_.Reset();
@@ -243,6 +250,29 @@ void Endpoint::DropConnection(const absl::Status& why) {
                                       absl::FormatDuration(delay)));
   retry_at_ = context_.clock->Steady() + delay;
   state_ = State::kWaiting;
+}
+
+void Endpoint::End() {
+  state_ = State::kClosed;
+  RefuseLate();
+  context_.runner->Forget(shared_from_this());
+  MutexLock lock(&mu_);
+  closed_ = true;
+  closed_cv_.NotifyAll();
+}
+
+// What comes after the end, or was left at it, is told so at once.
+void Endpoint::RefuseLate() {
+  std::unordered_map<EndpointUser*, std::shared_ptr<EndpointUser>> users;
+  users.swap(users_);
+  user_timers_.clear();
+  for (auto& [user, shared] : users) {
+    user->timer_ = absl::InfiniteFuture();
+    user->OnDown(absl::OkStatus());
+  }
+  FailQuestions(MakeStatus(absl::StatusCode::kFailedPrecondition,
+                           "broker {}: the connection was closed",
+                           broker_.name));
 }
 
 void Endpoint::PumpDirty(absl::Time now) {
@@ -309,10 +339,12 @@ void Endpoint::Arm(absl::Time next) {
   context_.runner->ScheduleAt(shared_from_this(), next);
 }
 
-void Endpoint::Ask(driver::Request request, ReplyCallback done) {
+void Endpoint::Ask(driver::Request request, ReplyCallback done,
+                   FindReceiver receiver) {
   {
     MutexLock lock(&mu_);
-    new_questions_.push_back({std::move(request), std::move(done)});
+    new_questions_.push_back(
+        {std::move(request), std::move(done), std::move(receiver)});
   }
   Poke();
 }
@@ -322,8 +354,19 @@ void Endpoint::SendQuestions() {
   std::vector<Question> questions;
   questions.swap(to_ask_);
   for (Question& question : questions) {
-    const uint64_t cookie = next_cookie_++;
     driver::Request request = question.request;
+    if (question.receiver) {
+      request.receiver = question.receiver();
+      if (request.receiver == nullptr) {
+        driver::Reply reply;
+        reply.status =
+            MakeStatus(absl::StatusCode::kUnavailable,
+                       "broker {}: the receiver is not open", broker_.name);
+        question.done(std::move(reply));
+        continue;
+      }
+    }
+    const uint64_t cookie = next_cookie_++;
     asked_.emplace(cookie, std::move(question));
     connection_->Ask(cookie, std::move(request));
   }

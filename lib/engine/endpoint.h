@@ -52,6 +52,10 @@ class EndpointUser : public std::enable_shared_from_this<EndpointUser> {
   bool up_ = false;                            // in the strand
 };
 
+// Real time that an answer is waited for beyond its deadline: the one who sees
+// the deadline pass knows the reason.
+inline constexpr absl::Duration kAnswerGrace = absl::Milliseconds(200);
+
 struct EndpointContext {
   Runner* runner = nullptr;
   Clock* clock = nullptr;
@@ -84,8 +88,12 @@ class Endpoint final : public Runnable,
   // Has the runner run it.
   void Schedule() { context_.runner->Schedule(shared_from_this()); }
 
-  // `done` is called in the strand, once.
-  void Ask(driver::Request request, ReplyCallback done);
+  // `done` is called in the strand, once. `receiver`, where there is one, is
+  // asked in the strand for the receiver that the request is for; null: it is
+  // not open (kUnavailable).
+  using FindReceiver = std::function<driver::ReceiverDriver*()>;
+  void Ask(driver::Request request, ReplyCallback done,
+           FindReceiver receiver = {});
 
   // Closes the connection; nothing is attached any more. Returns when it is
   // closed or the time is over.
@@ -116,6 +124,7 @@ class Endpoint final : public Runnable,
   struct Question {
     driver::Request request;
     ReplyCallback done;
+    FindReceiver receiver;
   };
 
   void RunStrand();
@@ -124,6 +133,8 @@ class Endpoint final : public Runnable,
   void TakeCommands() ABSL_LOCKS_EXCLUDED(mu_);
   void Connect(absl::Time now);
   void DropConnection(const absl::Status& why);
+  void End();
+  void RefuseLate();
   void PumpDirty(absl::Time now);
   void PumpOne(EndpointUser* user, absl::Time now);
   void SetTimer(EndpointUser* user, absl::Time when);

@@ -199,6 +199,11 @@ void Runner::Poll(absl::Duration wait) {
 }
 
 absl::Time Runner::RunOnce(absl::Duration max_wait) {
+  // A host whose bus is being closed: the bus runs itself.
+  if (running_.exchange(true, std::memory_order_acq_rel)) {
+    std::this_thread::yield();
+    return absl::InfiniteFuture();
+  }
   inside_ = std::this_thread::get_id();
   absl::Duration wait;
   {
@@ -236,8 +241,12 @@ absl::Time Runner::RunOnce(absl::Duration max_wait) {
     } else if (!timers_.empty()) {
       next = timers_.begin()->first;
     }
+    // A host sleeps on the descriptor until then.
+    sleeping_ = true;
+    sleep_until_ = next;
   }
   inside_ = std::thread::id();
+  running_.store(false, std::memory_order_release);
   return next;
 }
 

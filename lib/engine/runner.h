@@ -81,6 +81,7 @@ class Runner {
   int wake_fd_ = -1;
   std::thread thread_;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> running_{false};
   std::atomic<std::thread::id> inside_{};
 
   Mutex mu_;
@@ -90,7 +91,8 @@ class Runner {
   std::unordered_map<uint64_t, std::shared_ptr<Runnable>> watched_
       ABSL_GUARDED_BY(mu_);
   uint64_t next_poll_id_ ABSL_GUARDED_BY(mu_) = 1;
-  bool sleeping_ ABSL_GUARDED_BY(mu_) = false;
+  // Whoever runs it waits for the descriptor, or is about to.
+  bool sleeping_ ABSL_GUARDED_BY(mu_) = true;
   absl::Time sleep_until_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   std::vector<std::function<void()>> posted_ ABSL_GUARDED_BY(mu_);
 };

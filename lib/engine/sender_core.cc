@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <functional>
 #include <utility>
 
@@ -62,7 +63,7 @@ void SenderCore::StampIds(SendBatchState* batch) {
   const size_t n = batch->results.size();
   uint64_t id = next_id_.fetch_add(n, std::memory_order_relaxed);
   std::array<char, 64> text;
-  const size_t prefix = std::min(producer_.size(), size_t{24});
+  const size_t prefix = std::min(producer_.size(), size_t{40});
   std::copy_n(producer_.data(), prefix, text.data());
   text[prefix] = '-';
   for (SendResult& r : batch->results) {
@@ -163,12 +164,15 @@ absl::Status SenderCore::GiveWaiting(SendBatchState* batch,
   return absl::OkStatus();
 }
 
-void SenderCore::GiveUnbounded(SendBatchState* batch, absl::Duration timeout) {
+absl::Status SenderCore::GiveUnbounded(SendBatchState* batch,
+                                       absl::Duration timeout) {
   {
     MutexLock lock(&mu_);
+    TIELINE_RETURN_IF_ERROR(CheckOpen());
     Enqueue(batch, timeout);
   }
   endpoint_->MarkDirty(this);
+  return absl::OkStatus();
 }
 
 void SenderCore::SetError(const absl::Status& error) {
@@ -218,17 +222,16 @@ void SenderCore::OnOpened(const Capabilities& capabilities) {
   open_backoff_.Reset();
   const std::vector<std::string> missing =
       Missing(options_.needs, capabilities);
+  refused_ = missing.empty() ? absl::OkStatus()
+                             : MakeStatus(absl::StatusCode::kUnimplemented,
+                                          "{}: the broker lacks {}", Name(),
+                                          missing.front());
   {
     MutexLock lock(&mu_);
     capabilities_ = capabilities;
     open_ = true;
-    error_ = absl::OkStatus();
+    error_ = refused_;
     room_cv_.NotifyAll();
-  }
-  if (!missing.empty()) {
-    FailPermanently(MakeStatus(absl::StatusCode::kUnimplemented,
-                               "{}: the broker lacks {}", Name(),
-                               missing.front()));
   }
   endpoint_->MarkDirty(this);
 }
@@ -259,7 +262,7 @@ void SenderCore::OnClosed(const absl::Status& why) {
   }
   SetError(error);
   endpoint_->Log(LogLevel::kWarning, MessageOf(error));
-  if (IsPermanent(error)) FailPermanently(error);
+  refused_ = IsPermanent(error) ? error : absl::OkStatus();
   endpoint_->MarkDirty(this);
 }
 
@@ -272,10 +275,11 @@ void SenderCore::OnDown(const absl::Status& why) {
     MutexLock lock(&mu_);
     open_ = false;
     if (closing) link_closed_ = true;
+    if (why.ok()) closed_ = true;  // for good: nobody pumps it any more
     room_cv_.NotifyAll();
   }
   if (!why.ok()) SetError(Annotate(why, Name()));
-  if (IsPermanent(why)) FailPermanently(Annotate(why, Name()));
+  refused_ = IsPermanent(why) ? Annotate(why, Name()) : absl::OkStatus();
   if (why.ok()) ReleaseAll();
 }
 
@@ -313,19 +317,23 @@ absl::Time SenderCore::Pump(absl::Time now) {
     }
   }
   OpenLink(now);
-  if (link_ == Link::kOpen) {
+  if (!refused_.ok()) FailPermanently(refused_);
+  if (link_ == Link::kOpen && refused_.ok()) {
     Submit(now);
   } else {
     PurgeResolved();
   }
-  SettleCounts();
+  EndTurn();
   absl::Time next = absl::InfiniteFuture();
   if (!deadlines_.empty()) next = deadlines_.begin()->first;
-  if (!resends_.empty()) next = std::min(next, std::max(resend_at_, now));
   if (link_ == Link::kDown && connection_ != nullptr) {
     next = std::min(next, open_at_);
   }
-  if (!resends_.empty() && next <= now) next = now + absl::Milliseconds(1);
+  // What waits for an outcome, for room or for the link is told by them.
+  if (!resends_.empty() && link_ == Link::kOpen && !blocked_ &&
+      resend_at_ > now) {
+    next = std::min(next, resend_at_);
+  }
   return next;
 }
 
@@ -426,22 +434,32 @@ void SenderCore::Submit(absl::Time now) {
 
 void SenderCore::OnOutcomes(std::span<const Outcome> outcomes) {
   for (const Outcome& outcome : outcomes) OnOutcome(outcome);
+  EndTurn();
+  endpoint_->MarkDirty(this);
+}
+
+void SenderCore::EndTurn() {
   SettleCounts();
   if (turn_observer_ != nullptr) {
     std::exchange(turn_observer_, nullptr)->OnTurnEnd();
   }
-  endpoint_->MarkDirty(this);
+  for (SendBatchState* batch : std::exchange(done_, {})) batch->Unref();
 }
 
 void SenderCore::OnOutcome(const Outcome& outcome) {
   auto& r = *reinterpret_cast<SendResult*>(outcome.cookie);
-  r.flags_ &= static_cast<uint8_t>(~SendBatchState::kAtDriver);
   --in_flight_;
+  // A resolved one is only read: whoever waited may be copying it.
   const bool resolved = (r.flags_ & SendBatchState::kResolved) != 0;
-  const bool final_fate =
-      outcome.fate == Fate::kAccepted ||
-      (outcome.fate == Fate::kRejected && !WillRetryRejected(r, outcome));
-  if (outcome.fate == Fate::kUnknown) r.flags_ |= SendBatchState::kMaybeTaken;
+  if (!resolved) {
+    r.flags_ &= static_cast<uint8_t>(~SendBatchState::kAtDriver);
+    if (outcome.fate == Fate::kUnknown) {
+      r.flags_ |= SendBatchState::kMaybeTaken;
+    }
+  }
+  const bool final_fate = outcome.fate == Fate::kAccepted ||
+                          (outcome.fate == Fate::kRejected &&
+                           (resolved || !WillRetryRejected(r, outcome)));
   if (outcome.fate == Fate::kAccepted) backoff_.Reset();
   if (!resolved && !final_fate) {
     Resend(r, outcome);
@@ -505,9 +523,9 @@ void SenderCore::Resolve(SendResult& r, SendState state, absl::Status status) {
   if (--batch->unresolved == 0) FinishBatch(batch);
 }
 
+// Once for each that was admitted, with the last pointer to it.
 void SenderCore::LeaveKey(SendResult& r) {
   if ((r.flags_ & SendBatchState::kKeyed) == 0) return;
-  r.flags_ &= static_cast<uint8_t>(~SendBatchState::kKeyed);
   const uint64_t key = KeyHash(r);
   SendResult* next = nullptr;
   while (window_.Release(key, &next)) {
@@ -515,7 +533,6 @@ void SenderCore::LeaveKey(SendResult& r) {
       ready_.push_back(next);
       return;
     }
-    next->flags_ &= static_cast<uint8_t>(~SendBatchState::kKeyed);
     Drop(*next);
   }
 }
@@ -567,7 +584,7 @@ void SenderCore::PurgeResolved() {
 void SenderCore::ReleaseAll() {
   TakeIncoming();
   CancelAll();
-  SettleCounts();
+  EndTurn();
   ready_.clear();
   resends_.clear();
   queue_batches_.clear();
@@ -586,20 +603,31 @@ void SenderCore::FinishBatch(SendBatchState* batch) {
     }
   }
   if (batch->observer != nullptr) {
-    batch->Unref();
+    done_.push_back(batch);
   } else if (!batch->callback) {
     batch->Finish();
   } else {
-    // The waiting party's reference goes with the callback.
-    std::function<void()> call = [batch] {
+    CallBack(batch);
+  }
+}
+
+// The waiting party's reference goes with the callback.
+void SenderCore::CallBack(SendBatchState* batch) {
+  std::function<void()> call = [batch, endpoint = endpoint_] {
+    try {
       batch->callback(batch->results);
-      batch->Unref();
-    };
-    if (Executor* executor = endpoint_->options().executor) {
-      executor->Post(std::move(call));
-    } else {
-      endpoint_->runner()->Post(std::move(call));
+    } catch (const std::exception& e) {
+      endpoint->Log(LogLevel::kError,
+                    fmt::format("a send's callback threw: {}", e.what()));
+    } catch (...) {
+      endpoint->Log(LogLevel::kError, "a send's callback threw");
     }
+    batch->Unref();
+  };
+  if (Executor* executor = endpoint_->options().executor) {
+    executor->Post(std::move(call));
+  } else {
+    endpoint_->runner()->Post(std::move(call));
   }
 }
 
@@ -677,7 +705,6 @@ void SenderCore::CancelAll() {
 }
 
 void SenderCore::FailPermanently(const absl::Status& why) {
-  SetError(why);
   std::vector<SendBatchState*> all;
   for (auto& [deadline, batch] : deadlines_) {
     if (batch->observer == nullptr) all.push_back(batch);
@@ -765,6 +792,7 @@ absl::Status SenderCore::WaitOpen(absl::Duration timeout) {
   endpoint_->Poke();
   MutexLock lock(&mu_);
   for (;;) {
+    TIELINE_RETURN_IF_ERROR(CheckOpen());
     if (open_ && error_.ok()) return absl::OkStatus();
     if (IsPermanent(error_)) return error_;
     const absl::Duration left = until - absl::Now();

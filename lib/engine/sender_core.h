@@ -37,7 +37,8 @@ class SenderCore final : public EndpointUser, public driver::SenderSink {
   // The same, waiting for room until the batch's deadline.
   absl::Status GiveWaiting(SendBatchState* batch, absl::Duration timeout);
   // For observers that count for themselves: no bound on what is pending.
-  void GiveUnbounded(SendBatchState* batch, absl::Duration timeout);
+  // kFailedPrecondition.
+  absl::Status GiveUnbounded(SendBatchState* batch, absl::Duration timeout);
   void StampIds(SendBatchState* batch);
 
   void Poke() { endpoint_->Poke(); }
@@ -89,7 +90,9 @@ class SenderCore final : public EndpointUser, public driver::SenderSink {
   void PurgeResolved();
   void ReleaseAll();
   void FinishBatch(SendBatchState* batch);
+  void CallBack(SendBatchState* batch);
   void SettleCounts();
+  void EndTurn();
   void SetError(const absl::Status& error);
   std::string Name() const;
   static uint64_t KeyHash(const SendResult& result);
@@ -121,7 +124,12 @@ class SenderCore final : public EndpointUser, public driver::SenderSink {
   RetryBudget budget_;
   Backoff open_backoff_;
   absl::Time open_at_ = absl::InfinitePast();
+  // Why nothing can be sent until the link opens again; permanent, or OK.
+  absl::Status refused_;
   SendObserver* turn_observer_ = nullptr;
+  // Observed batches that are done: they keep their observer until it was told
+  // of the turn's end.
+  std::vector<SendBatchState*> done_;
   uint32_t resolved_now_ = 0;
   uint64_t resolved_bytes_now_ = 0;
   SenderMetrics turn_counts_;
