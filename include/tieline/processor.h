@@ -39,13 +39,14 @@ struct ProcessorCounts {
 class Processor {
  public:
   explicit Processor(std::shared_ptr<ProcessorCore> core);
-  // Stop(30 s).
+  // Stop, and waits for every handler: they use what their owner is about to
+  // destroy.
   ~Processor();
 
   // Begins no more handlers, waits for those that run, and releases what was
   // not handled. kDeadlineExceeded when handlers still run at the deadline:
-  // their deliveries are the broker's again once they return. Not from a
-  // handler.
+  // what they settle still counts, until the receiver is closed; stop again to
+  // wait for them. Not from a handler (kFailedPrecondition).
   absl::Status Stop(absl::Duration timeout);
   ProcessorCounts counts() const;
 

@@ -35,7 +35,8 @@ class Route {
 
   // Receives no more, waits for what is on its way, settles it, and gives the
   // rest back to the source. kDeadlineExceeded when something was still on its
-  // way (it will be delivered again).
+  // way (it will be delivered again). Not from a callback
+  // (kFailedPrecondition).
   absl::Status Stop(absl::Duration timeout);
   RouteMetrics metrics() const;
   // OK, or the last error that keeps the route from working.

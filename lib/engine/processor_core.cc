@@ -10,6 +10,12 @@
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
+namespace {
+
+// The processor whose handler runs on this thread.
+thread_local const ProcessorCore* handling = nullptr;
+
+}  // namespace
 
 using driver::Inbound;
 using driver::Verb;
@@ -28,7 +34,7 @@ ProcessorCore::ProcessorCore(std::shared_ptr<ReceiverCore> receiver,
       options_(options),
       handler_(std::move(handler)) {}
 
-ProcessorCore::~ProcessorCore() = default;
+ProcessorCore::~ProcessorCore() { Join(); }
 
 void ProcessorCore::Start() {
   if (!options_.Validate().ok() ||
@@ -87,26 +93,35 @@ void ProcessorCore::Admit(Item item) {
   if (item.keyed) {
     auto [it, fresh] = keys_.try_emplace(item.key);
     KeyState& state = it->second;
-    const bool retry = state.retrying && state.awaited == item.inbound.token;
+    const bool retry = state.retrying && state.owner == item.inbound.token &&
+                       state.incarnation == item.incarnation;
     if (!fresh && !retry) {
       state.behind.push_back(std::move(item));
       return;
     }
+    state.owner = item.inbound.token;
+    state.incarnation = item.incarnation;
     state.retrying = false;
   }
   runnable_.push_back(std::move(item));
 }
 
-void ProcessorCore::LeaveKey(uint64_t key) {
-  auto it = keys_.find(key);
+void ProcessorCore::LeaveKey(const Leaving& who) {
+  auto it = keys_.find(who.key);
   if (it == keys_.end()) return;
-  if (it->second.behind.empty()) {
+  KeyState& state = it->second;
+  // Its lane or connection went, and the key has passed to another.
+  if (state.owner != who.owner || state.incarnation != who.incarnation) return;
+  if (state.behind.empty()) {
     keys_.erase(it);
     return;
   }
-  it->second.retrying = false;
-  runnable_.push_back(std::move(it->second.behind.front()));
-  it->second.behind.pop_front();
+  Item next = std::move(state.behind.front());
+  state.behind.pop_front();
+  state.retrying = false;
+  state.owner = next.inbound.token;
+  state.incarnation = next.incarnation;
+  runnable_.push_back(std::move(next));
   cv_.NotifyOne();
 }
 
@@ -127,13 +142,17 @@ void ProcessorCore::Work() {
 
 absl::Status ProcessorCore::CallHandler(Delivery& delivery) {
   std::string what = "an exception of an unknown kind";
+  handling = this;
   try {
-    return handler_(delivery);
+    absl::Status status = handler_(delivery);
+    handling = nullptr;
+    return status;
   } catch (const std::exception& e) {
     what = e.what();
   } catch (...) {
     what += " (not derived from std::exception)";
   }
+  handling = nullptr;
   {
     MutexLock lock(&mu_);
     ++counts_.thrown;
@@ -145,7 +164,7 @@ absl::Status ProcessorCore::CallHandler(Delivery& delivery) {
 }
 
 void ProcessorCore::RunOne(Item item) {
-  const driver::Token token = item.inbound.token;
+  const Leaving self{item.key, item.inbound.token, item.incarnation};
   Delivery delivery =
       receiver_->MakeDelivery(std::move(item.inbound), item.incarnation);
   const absl::Status status = CallHandler(delivery);
@@ -156,9 +175,9 @@ void ProcessorCore::RunOne(Item item) {
     // Before it can come back.
     MutexLock lock(&mu_);
     auto it = keys_.find(item.key);
-    if (it != keys_.end()) {
+    if (it != keys_.end() && it->second.owner == self.owner &&
+        it->second.incarnation == self.incarnation) {
       it->second.retrying = true;
-      it->second.awaited = token;
     }
   }
   if (abandon) {
@@ -171,7 +190,7 @@ void ProcessorCore::RunOne(Item item) {
   MutexLock lock(&mu_);
   --counts_.running;
   ++(status.ok() ? counts_.handled : counts_.failed);
-  if (item.keyed && !comes_back) LeaveKey(item.key);
+  if (item.keyed && !comes_back) LeaveKey(self);
   cv_.NotifyAll();
 }
 
@@ -185,18 +204,22 @@ void ProcessorCore::ForgetQueued(
   };
   {
     MutexLock lock(&mu_);
-    std::vector<uint64_t> left;
+    std::vector<Leaving> left;
     for (auto& [key, state] : keys_) {
       std::erase_if(state.behind, drop);
       // Its retry was dropped by the receiver.
-      if (state.retrying && gone(state.awaited)) left.push_back(key);
+      if (state.retrying && gone(state.owner)) {
+        left.push_back({key, state.owner, state.incarnation});
+      }
     }
     std::erase_if(runnable_, [&](const Item& item) {
       if (!drop(item)) return false;
-      if (item.keyed) left.push_back(item.key);
+      if (item.keyed) {
+        left.push_back({item.key, item.inbound.token, item.incarnation});
+      }
       return true;
     });
-    for (const uint64_t key : left) LeaveKey(key);
+    for (const Leaving& who : left) LeaveKey(who);
   }
   for (const auto& [token, incarnation] : dropped) {
     receiver_->Forget(token, incarnation);
@@ -214,6 +237,11 @@ void ProcessorCore::OnLost() {
 }
 
 absl::Status ProcessorCore::Stop(absl::Duration timeout) {
+  if (handling == this) {
+    return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                      "{}: a handler can't stop its own processor",
+                      receiver_->Name());
+  }
   if (!started_) return absl::OkStatus();
   receiver_->Pause();
   std::deque<Item> rest;
@@ -247,11 +275,17 @@ absl::Status ProcessorCore::Stop(absl::Duration timeout) {
       cv_.WaitFor(&mu_, left);
     }
   }
-  receiver_->SetConsumer(nullptr).IgnoreError();
+  if (!status.ok()) return status;
+  if (started_.exchange(false)) {
+    receiver_->SetConsumer(nullptr).IgnoreError();
+    Join();
+  }
+  return status;
+}
+
+void ProcessorCore::Join() {
   for (std::thread& t : threads_) t.join();
   threads_.clear();
-  started_ = false;
-  return status;
 }
 
 ProcessorCounts ProcessorCore::counts() const {
@@ -262,7 +296,12 @@ ProcessorCounts ProcessorCore::counts() const {
 Processor::Processor(std::shared_ptr<ProcessorCore> core)
     : core_(std::move(core)) {}
 
-Processor::~Processor() { core_->Stop(absl::Seconds(30)).IgnoreError(); }
+Processor::~Processor() {
+  // A handler that still runs uses what its owner is about to destroy.
+  while (core_->Stop(absl::Seconds(30)).code() ==
+         absl::StatusCode::kDeadlineExceeded) {
+  }
+}
 
 absl::Status Processor::Stop(absl::Duration timeout) {
   return core_->Stop(timeout);

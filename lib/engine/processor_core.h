@@ -5,6 +5,7 @@
 #ifndef TIELINE_LIB_ENGINE_PROCESSOR_CORE_H_
 #define TIELINE_LIB_ENGINE_PROCESSOR_CORE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -29,6 +30,8 @@ class ProcessorCore final : public DeliveryConsumer,
 
   void Start();
   absl::Status Stop(absl::Duration timeout);
+  // After Stop: waits for handlers that ran past its deadline.
+  void Join();
   ProcessorCounts counts() const;
 
   void OnDeliveries(std::span<driver::Inbound> deliveries,
@@ -44,9 +47,16 @@ class ProcessorCore final : public DeliveryConsumer,
     bool keyed = false;
   };
   struct KeyState {
-    bool retrying = false;  // the key's first message waits for its retry
-    driver::Token awaited;
+    // The message that runs, is next to run, or (retrying) waits for its retry.
+    driver::Token owner;
+    uint32_t incarnation = 0;
+    bool retrying = false;
     std::deque<Item> behind;
+  };
+  struct Leaving {
+    uint64_t key = 0;
+    driver::Token owner;
+    uint32_t incarnation = 0;
   };
 
   void Work();
@@ -55,7 +65,7 @@ class ProcessorCore final : public DeliveryConsumer,
   void AdmitAll(std::span<driver::Inbound> deliveries, uint32_t incarnation,
                 std::vector<Item>* late) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Admit(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void LeaveKey(uint64_t key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveKey(const Leaving& who) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetQueued(const std::function<bool(const driver::Token&)>& gone)
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -70,7 +80,7 @@ class ProcessorCore final : public DeliveryConsumer,
   absl::flat_hash_map<uint64_t, KeyState> keys_ ABSL_GUARDED_BY(mu_);
   ProcessorCounts counts_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  bool started_ = false;
+  std::atomic<bool> started_{false};
 };
 
 }  // namespace tieline::inline v0

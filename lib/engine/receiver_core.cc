@@ -63,13 +63,39 @@ std::string ReceiverCore::Name() const {
 
 absl::Status ReceiverCore::SetConsumer(
     std::shared_ptr<DeliveryConsumer> consumer) {
-  MutexLock lock(&mu_);
-  if (consumer != nullptr && consumer_ != nullptr) {
-    return MakeStatus(absl::StatusCode::kFailedPrecondition,
-                      "{}: there is a processor already", Name());
+  {
+    MutexLock lock(&mu_);
+    if (consumer != nullptr && consumer_ != nullptr) {
+      return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                        "{}: there is a processor already", Name());
+    }
+    if (consumer != nullptr) {
+      paused_ = false;
+      FreeBlockedKeys();
+    }
+    consumer_ = std::move(consumer);
   }
-  consumer_ = std::move(consumer);
+  endpoint_->MarkDirty(this);
   return absl::OkStatus();
+}
+
+// A consumer keeps order per key by itself: what waits goes first, in order.
+void ReceiverCore::FreeBlockedKeys() {
+  for (auto it = retries_.begin(); it != retries_.end();) {
+    if (!it->second.keyed) {
+      ++it;
+      continue;
+    }
+    ready_.push_back(std::move(it->second.inbound));
+    auto blocked = blocked_keys_.find(it->second.key);
+    if (blocked != blocked_keys_.end()) {
+      for (Inbound& parked : blocked->second) {
+        ready_.push_back(std::move(parked));
+      }
+      blocked_keys_.erase(blocked);
+    }
+    it = retries_.erase(it);
+  }
 }
 
 // ---- Handing out.
@@ -116,6 +142,7 @@ absl::Status ReceiverCore::ReceiveBatch(size_t max, absl::Duration timeout,
       MutexLock lock(&mu_);
       if (TakeReady(max, out) > 0) return absl::OkStatus();
       TIELINE_RETURN_IF_ERROR(ReceiveError());
+      paused_ = false;
       inline_wake_.store(false, std::memory_order_relaxed);
     }
     // Nothing is here: what was settled goes out, which also makes room.
@@ -189,6 +216,17 @@ ReceiverCore::LaneInfo& ReceiverCore::LaneOf(Lane lane) {
   return *last_lane_;
 }
 
+void ReceiverCore::Arrived(const Inbound& inbound) {
+  LaneInfo& lane = LaneOf(inbound.token.lane);
+  if (!lane.announced) {
+    lane.open = true;
+    lane.epoch = inbound.token.epoch;
+  }
+  ++lane.unsettled;
+  ++unsettled_;
+  unsettled_bytes_ += inbound.message.body_view().size();
+}
+
 absl::Status ReceiverCore::CheckToken(const Token& token,
                                       uint32_t incarnation) {
   if (closed_ && link_closed_) {
@@ -197,9 +235,14 @@ absl::Status ReceiverCore::CheckToken(const Token& token,
                       "message again",
                       Name());
   }
-  const LaneInfo& lane = LaneOf(token.lane);
-  if (incarnation == incarnation_ && lane.open && lane.epoch == token.epoch) {
-    return absl::OkStatus();
+  if (incarnation == incarnation_) {
+    const auto number = static_cast<uint32_t>(token.lane);
+    const bool known = (last_lane_ != nullptr && last_lane_number_ == number) ||
+                       lanes_.contains(number);
+    if (known && LaneOf(token.lane).open &&
+        LaneOf(token.lane).epoch == token.epoch) {
+      return absl::OkStatus();
+    }
   }
   ++counts_.stale;
   return MakeStatus(absl::StatusCode::kAborted,
@@ -209,9 +252,11 @@ absl::Status ReceiverCore::CheckToken(const Token& token,
 }
 
 void ReceiverCore::Account(LaneInfo& lane, uint32_t n) {
+  n = std::min(n, lane.unsettled);
   unsettled_bytes_ -= unsettled_ == 0 ? 0 : unsettled_bytes_ * n / unsettled_;
   unsettled_ -= std::min<uint64_t>(n, unsettled_);
-  lane.unsettled -= std::min(n, lane.unsettled);
+  if (unsettled_ == 0) unsettled_bytes_ = 0;
+  lane.unsettled -= n;
 }
 
 void ReceiverCore::PushOp(const Token& token, Verb verb,
@@ -295,8 +340,10 @@ void ReceiverCore::CompleteMany(std::span<const Token> tokens,
 void ReceiverCore::Forget(const Token& token, uint32_t incarnation) {
   MutexLock lock(&mu_);
   if (incarnation != incarnation_) return;
-  LaneInfo& lane = LaneOf(token.lane);
-  if (lane.epoch == token.epoch) Account(lane, 1);
+  auto it = lanes_.find(static_cast<uint32_t>(token.lane));
+  if (it != lanes_.end() && it->second.epoch == token.epoch) {
+    Account(it->second, 1);
+  }
 }
 
 void ReceiverCore::ForgetCurrent(const Token& token) {
@@ -397,19 +444,39 @@ void ReceiverCore::RetryLater(Inbound inbound, uint32_t incarnation) {
   endpoint_->Poke();
 }
 
+// Null when the receiver or the bus is closed.
+std::shared_ptr<SenderCore> ReceiverCore::DeadLetterSender() {
+  {
+    MutexLock lock(&mu_);
+    if (dead_letter_sender_ != nullptr) return dead_letter_sender_;
+  }
+  std::shared_ptr<SenderCore> made = make_dead_letter_sender_();
+  {
+    MutexLock lock(&mu_);
+    if (!closed_ && dead_letter_sender_ == nullptr) dead_letter_sender_ = made;
+    if (dead_letter_sender_ == made) return made;
+  }
+  // Another thread was faster, or the receiver was closed meanwhile.
+  if (made != nullptr) made->Close(absl::ZeroDuration()).IgnoreError();
+  MutexLock lock(&mu_);
+  return dead_letter_sender_;
+}
+
 absl::Status ReceiverCore::DeadLetterByCopy(Inbound& inbound,
                                             uint32_t incarnation,
                                             std::string_view reason,
                                             std::string_view detail) {
-  std::shared_ptr<SenderCore> sender;
   {
     MutexLock lock(&mu_);
     TIELINE_RETURN_IF_ERROR(CheckToken(inbound.token, incarnation));
-    if (dead_letter_sender_ == nullptr) {
-      dead_letter_sender_ = make_dead_letter_sender_();
-    }
-    sender = dead_letter_sender_;
   }
+  const std::shared_ptr<SenderCore> sender = DeadLetterSender();
+  const absl::Status closed =
+      MakeStatus(absl::StatusCode::kAborted,
+                 "{}: not dead-lettered, since it is being closed: the broker "
+                 "delivers the message again",
+                 Name());
+  if (sender == nullptr) return closed;
   Message copy = inbound.message;
   copy.set_property("dead-letter-reason", Value(reason));
   if (!detail.empty()) {
@@ -426,7 +493,11 @@ absl::Status ReceiverCore::DeadLetterByCopy(Inbound& inbound,
                      incarnation](std::span<const SendResult> results) {
     self->FinishDeadLetter(results.front(), std::move(*kept), incarnation);
   };
-  sender->GiveUnbounded(batch, absl::Seconds(30));
+  if (!sender->GiveUnbounded(batch, absl::Seconds(30)).ok()) {
+    batch->Unref();
+    batch->Unref();
+    return closed;
+  }
   sender->Poke();
   return absl::OkStatus();
 }
@@ -494,6 +565,7 @@ void ReceiverCore::OnOpened(const Capabilities& capabilities) {
   const std::vector<std::string> missing =
       Missing(options_.needs, capabilities);
   capability_bits_.store(capabilities.bits, std::memory_order_release);
+  refused_ = !missing.empty();
   MutexLock lock(&mu_);
   capabilities_ = capabilities;
   open_ = true;
@@ -528,21 +600,11 @@ void ReceiverCore::OnDeliveries(std::span<Inbound> deliveries) {
   bool release = false;
   {
     MutexLock lock(&mu_);
-    uint64_t bytes = 0;
-    for (const Inbound& d : deliveries) {
-      LaneInfo& lane = LaneOf(d.token.lane);
-      if (!lane.announced) {
-        lane.open = true;
-        lane.epoch = d.token.epoch;
-      }
-      ++lane.unsettled;
-      bytes += d.message.size_estimate();
-    }
+    const uint64_t bytes_before = unsettled_bytes_;
+    for (const Inbound& d : deliveries) Arrived(d);
     const auto n = deliveries.size();
     granted_ -= std::min<uint64_t>(granted_, n);
-    granted_bytes_ -= std::min(granted_bytes_, bytes);
-    unsettled_ += n;
-    unsettled_bytes_ += bytes;
+    granted_bytes_ -= std::min(granted_bytes_, unsettled_bytes_ - bytes_before);
     counts_.received += n;
     incarnation = incarnation_;
     release = paused_;
@@ -592,6 +654,7 @@ void ReceiverCore::OnLane(const LaneEvent& event) {
     LaneInfo& lane = LaneOf(event.lane);
     switch (event.state) {
       case LaneState::kOpened:
+        if (lane.stalled) --counts_.stalled_lanes;
         lane = {};
         lane.epoch = event.epoch;
         lane.open = lane.announced = true;
@@ -604,9 +667,6 @@ void ReceiverCore::OnLane(const LaneEvent& event) {
         consumer = consumer_;
         break;
       case LaneState::kClosed:
-        unsettled_ -= std::min<uint64_t>(unsettled_, lane.unsettled);
-        lane.unsettled = 0;
-        lane.open = lane.closing = lane.stalled = false;
         consumer = consumer_;
         break;
       case LaneState::kStalled:
@@ -620,18 +680,9 @@ void ReceiverCore::OnLane(const LaneEvent& event) {
     }
     if (event.state == LaneState::kClosing ||
         event.state == LaneState::kClosed) {
-      const auto gone = [&](const Inbound& i)
-                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-                              if (i.token.lane != event.lane) return false;
-                              if (lane.open) Account(lane, 1);
-                              return true;
-                            };
-      std::erase_if(ready_, gone);
-      for (auto& [key, parked] : blocked_keys_) std::erase_if(parked, gone);
-      for (auto it = retries_.begin(); it != retries_.end();) {
-        it = gone(it->second.inbound) ? retries_.erase(it) : std::next(it);
-      }
+      DropBuffered(event.lane);
     }
+    if (event.state == LaneState::kClosed) ForgetLane(event.lane);
   }
   if (consumer != nullptr) consumer->OnLaneClosing(event.lane, event.epoch);
   if (event.state == LaneState::kStalled) {
@@ -643,12 +694,48 @@ void ReceiverCore::OnLane(const LaneEvent& event) {
   endpoint_->MarkDirty(this);
 }
 
+// What was not handed out of a lane that goes.
+void ReceiverCore::DropBuffered(Lane number) {
+  LaneInfo& lane = LaneOf(number);
+  const auto gone = [&](const Inbound& i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (i.token.lane != number) return false;
+    Account(lane, 1);
+    return true;
+  };
+  std::erase_if(ready_, gone);
+  for (auto& [key, parked] : blocked_keys_) std::erase_if(parked, gone);
+  for (auto it = retries_.begin(); it != retries_.end();) {
+    if (!gone(it->second.inbound)) {
+      ++it;
+      continue;
+    }
+    // Nobody else would free the key.
+    auto blocked = blocked_keys_.find(it->second.key);
+    if (it->second.keyed && blocked != blocked_keys_.end()) {
+      for (Inbound& parked : blocked->second) {
+        ready_.push_back(std::move(parked));
+      }
+      blocked_keys_.erase(blocked);
+    }
+    it = retries_.erase(it);
+  }
+}
+
+void ReceiverCore::ForgetLane(Lane number) {
+  LaneInfo& lane = LaneOf(number);
+  Account(lane, lane.unsettled);
+  if (lane.stalled) --counts_.stalled_lanes;
+  last_lane_ = nullptr;
+  lanes_.erase(static_cast<uint32_t>(number));
+}
+
 void ReceiverCore::OnDrained() {
   MutexLock lock(&mu_);
   granted_ = 0;
   granted_bytes_ = 0;
   drained_ = true;
   cv_.NotifyAll();
+  endpoint_->MarkDirty(this);
 }
 
 void ReceiverCore::OnClosed(const absl::Status& why) {
@@ -678,11 +765,13 @@ void ReceiverCore::OnDown(const absl::Status& why) {
   connection_ = nullptr;
   const bool closing = link_ == Link::kClosing;
   link_ = closing || why.ok() ? Link::kClosed : Link::kDown;
+  refused_ = false;
   DropState(why.ok() ? absl::UnavailableError("the receiver was closed") : why);
   if (!why.ok()) SetError(Annotate(why, Name()));
   if (link_ == Link::kClosed) {
     MutexLock lock(&mu_);
     link_closed_ = true;
+    closed_ = closed_ || why.ok();
     cv_.NotifyAll();
   }
 }
@@ -764,8 +853,8 @@ absl::Time ReceiverCore::Pump(absl::Time now) {
     SendSettlements();
     next = std::min(next, CloseLanes(now));
     if (paused) {
-      if (!std::exchange(drain_asked_, true)) driver_->Drain();
-    } else if (!close) {
+      AskToDrain();
+    } else if (!close && !refused_) {
       GrantCredit();
     }
   }
@@ -779,6 +868,16 @@ absl::Time ReceiverCore::Pump(absl::Time now) {
     }
   }
   return next;
+}
+
+void ReceiverCore::AskToDrain() {
+  if (drain_asked_) return;
+  drain_asked_ = true;
+  {
+    MutexLock lock(&mu_);
+    drained_ = false;
+  }
+  driver_->Drain();
 }
 
 void ReceiverCore::SendSettlements() {
@@ -806,6 +905,9 @@ void ReceiverCore::GrantCredit() {
   uint64_t bytes = 0;
   {
     MutexLock lock(&mu_);
+    // After a pause, what was granted must have come back first.
+    if (drain_asked_ && !drained_) return;
+    drain_asked_ = false;
     const uint64_t in_use = granted_ + unsettled_;
     const uint64_t bytes_in_use = granted_bytes_ + unsettled_bytes_;
     if (in_use < options_.credit) messages = options_.credit - in_use;
@@ -864,8 +966,7 @@ absl::Time ReceiverCore::CloseLanes(absl::Time now) {
         drop.emplace_back(Lane{number}, lane.epoch);
         lane.closing = false;
         lane.open = false;
-        unsettled_ -= std::min<uint64_t>(unsettled_, lane.unsettled);
-        lane.unsettled = 0;
+        Account(lane, lane.unsettled);
       } else {
         lanes_closing_ = true;
         next = std::min(next, lane.until);
@@ -947,6 +1048,7 @@ absl::Status ReceiverCore::WaitOpen(absl::Duration timeout) {
   endpoint_->Poke();
   MutexLock lock(&mu_);
   for (;;) {
+    if (closed_) return ReceiveError();
     if (open_ && error_.ok()) return absl::OkStatus();
     if (IsPermanent(error_)) return error_;
     const absl::Duration left = until - absl::Now();
@@ -976,27 +1078,36 @@ absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveDeferred(
   request.op = driver::Request::Op::kReceiveDeferred;
   request.queue = queue_;
   request.numbers = std::move(positions);
-  request.receiver = driver_.get();
   request.deadline = endpoint_->clock()->Steady() + timeout;
   auto self = std::static_pointer_cast<ReceiverCore>(shared_from_this());
-  endpoint_->Ask(std::move(request), [state, self](driver::Reply reply) {
-    uint32_t incarnation = 0;
-    {
-      MutexLock lock(&self->mu_);
-      incarnation = self->incarnation_;
-      for (const Inbound& d : reply.inbound) {
-        ++self->LaneOf(d.token.lane).unsettled;
-        ++self->unsettled_;
-      }
-    }
-    MutexLock lock(&state->mu);
-    state->reply = std::move(reply);
-    state->incarnation = incarnation;
-    state->done = true;
-    state->cv.NotifyAll();
-  });
+  endpoint_->Ask(
+      std::move(request),
+      [state, self](driver::Reply reply) {
+        uint32_t incarnation = 0;
+        {
+          MutexLock lock(&self->mu_);
+          incarnation = self->incarnation_;
+          for (const Inbound& d : reply.inbound) self->Arrived(d);
+        }
+        MutexLock lock(&state->mu);
+        state->reply = std::move(reply);
+        state->incarnation = incarnation;
+        state->done = true;
+        state->cv.NotifyAll();
+      },
+      [self] {
+        return self->link_ == Link::kOpen ? self->driver_.get() : nullptr;
+      });
+  const absl::Time until = absl::Now() + timeout + kAnswerGrace;
   MutexLock lock(&state->mu);
-  while (!state->done) state->cv.Wait(&state->mu);
+  while (!state->done) {
+    if (absl::Now() >= until) {
+      return MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                        "{}: no answer within {}", Name(),
+                        absl::FormatDuration(timeout));
+    }
+    state->cv.WaitFor(&state->mu, until - absl::Now());
+  }
   TIELINE_RETURN_IF_ERROR(state->reply.status);
   std::vector<Delivery> deliveries;
   for (Inbound& d : state->reply.inbound) {

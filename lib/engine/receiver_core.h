@@ -78,7 +78,7 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   // Gives it to the consumer again after a back-off, as one attempt more.
   void RetryLater(driver::Inbound inbound, uint32_t incarnation);
   // Grants no more and asks what was granted back; what still comes is
-  // released.
+  // released. Until the next consumer or Receive.
   void Pause();
 
   absl::Status Flush(absl::Duration timeout);
@@ -153,6 +153,12 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   absl::Status CheckToken(const driver::Token& token, uint32_t incarnation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   LaneInfo& LaneOf(driver::Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Arrived(const driver::Inbound& inbound)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FreeBlockedKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropBuffered(driver::Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ForgetLane(driver::Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::shared_ptr<SenderCore> DeadLetterSender() ABSL_LOCKS_EXCLUDED(mu_);
   void Account(LaneInfo& lane, uint32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PushOp(const driver::Token& token, driver::Verb verb,
               std::string_view reason, std::string_view detail)
@@ -176,6 +182,7 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   void OpenLink(absl::Time now);
   void SendSettlements();
   void GrantCredit();
+  void AskToDrain();
   absl::Time RunRetries(absl::Time now);
   absl::Time CloseLanes(absl::Time now);
   void ReleaseBuffered();
@@ -196,6 +203,7 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   Backoff open_backoff_;
   absl::Time open_at_ = absl::InfinitePast();
   bool drain_asked_ = false;
+  bool refused_ = false;  // the link lacks what is needed
   std::vector<driver::Settlement> settle_scratch_;
 
   std::atomic<uint64_t> capability_bits_;

@@ -41,7 +41,9 @@ RouteCore::RouteCore(RouteConfig config, std::shared_ptr<ReceiverCore> source,
 RouteCore::~RouteCore() = default;
 
 absl::Status RouteCore::Start() {
-  return source_->SetConsumer(shared_from_this());
+  TIELINE_RETURN_IF_ERROR(source_->SetConsumer(shared_from_this()));
+  source_->endpoint().Poke();
+  return absl::OkStatus();
 }
 
 // ---- In the source's strand.
@@ -52,14 +54,26 @@ void RouteCore::OnDeliveries(std::span<Inbound> deliveries,
   Outgoing out;
   out.messages.reserve(deliveries.size());
   out.items.reserve(deliveries.size());
+  bool stopping = false;
   {
     MutexLock lock(&mu_);
-    metrics_.received += deliveries.size();
-    for (Inbound& inbound : deliveries) {
-      Admit(std::move(inbound), incarnation, &out);
+    // Stop waits for what was counted before it looked, and for nothing else.
+    stopping = stopping_;
+    if (!stopping) {
+      metrics_.received += deliveries.size();
+      for (Inbound& inbound : deliveries) {
+        Admit(std::move(inbound), incarnation, &out);
+      }
+      in_flight_ += out.items.size();
+      metrics_.filtered += out.dropped.size();
     }
-    in_flight_ += out.items.size();
-    metrics_.filtered += out.dropped.size();
+  }
+  if (stopping) {
+    for (Inbound& inbound : deliveries) {
+      source_->Settle(inbound, incarnation, Verb::kRelease, {}, {})
+          .IgnoreError();  // stale: the broker has it already
+    }
+    return;
   }
   source_->CompleteMany(out.dropped, incarnation);
   Send(std::move(out), incarnation, now);
@@ -135,7 +149,8 @@ void RouteCore::OnFailure(Inbound& inbound, uint32_t incarnation,
   ++metrics_.failed_attempts;
   last_failure_ = why;
   const uint64_t id = TokenHash(inbound.token);
-  const uint32_t failures = ++failures_[id];
+  failures_[id].token = inbound.token;
+  const uint32_t failures = ++failures_[id].count;
   const bool keyed = ordered_ && inbound.message.has(Field::kKey);
   const uint64_t key =
       keyed ? std::hash<std::string_view>()(inbound.message.key()) : 0;
@@ -177,8 +192,17 @@ void RouteCore::Send(Outgoing out, uint32_t incarnation,
   batch->route = shared_from_this();
   batch->incarnation = incarnation;
   batch->delivered_at = delivered_at;
-  destination_->GiveUnbounded(batch, absl::InfiniteDuration());
-  destination_->Poke();
+  const uint64_t count = batch->results.size();
+  if (destination_->GiveUnbounded(batch, absl::InfiniteDuration()).ok()) {
+    destination_->Poke();
+    return;
+  }
+  // The bus is closing: they stay the source's.
+  batch->Unref();
+  batch->Unref();
+  MutexLock lock(&mu_);
+  in_flight_ -= std::min(in_flight_, count);
+  cv_.NotifyAll();
 }
 
 // What must not be done under the lock.
@@ -220,6 +244,8 @@ void RouteCore::OnLaneClosing(driver::Lane lane, uint32_t epoch) {
     const auto in_lane = [&](const Token& t) {
       return t.lane == lane && t.epoch == epoch;
     };
+    absl::erase_if(failures_,
+                   [&](const auto& f) { return in_lane(f.second.token); });
     for (auto it = blocked_.begin(); it != blocked_.end();) {
       std::erase_if(it->second.behind, [&](const Inbound& i) {
         if (!in_lane(i.token)) return false;
@@ -340,6 +366,7 @@ void RouteCore::OnTurnEnd() {
 // ---- Any thread.
 
 absl::Status RouteCore::Stop(absl::Duration timeout) {
+  TIELINE_RETURN_IF_ERROR(CheckMayBlock(source_->endpoint()));
   const absl::Time until = absl::Now() + timeout;
   {
     MutexLock lock(&mu_);

@@ -118,7 +118,11 @@ class RouteCore final : public DeliveryConsumer,
   absl::Status last_failure_ ABSL_GUARDED_BY(mu_);
   // Messages whose transform failed, by delivery, and the keys that wait for
   // them.
-  absl::flat_hash_map<uint64_t, uint32_t> failures_ ABSL_GUARDED_BY(mu_);
+  struct Failures {
+    driver::Token token;
+    uint32_t count = 0;
+  };
+  absl::flat_hash_map<uint64_t, Failures> failures_ ABSL_GUARDED_BY(mu_);
   struct Blocked {
     driver::Token first;
     std::deque<driver::Inbound> behind;
