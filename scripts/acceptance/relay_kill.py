@@ -15,11 +15,12 @@ KEYS = 1000
 PAUSE = 3.0  # how long a broker stands still
 
 
-def disturb(ctx, programs, broker, verify):
+def disturb(ctx, broker, verify):
     """Stops, continues and restarts one broker, with time between to relay."""
     for act, undo in (("pause", "continue"), ("kill", "restart")):
         if verify.poll() is not None:
-            return
+            raise RuntimeError("the run was over before every broker was "
+                               "disturbed: lower the rate")
         ctx.say(f"{act} {broker['name']}")
         ctx.broker_do(act, broker["name"])
         time.sleep(PAUSE)
@@ -35,7 +36,7 @@ def chain(ctx, programs, name, count, rate, stops, brokers):
     produce = programs.produce(stops[0], count, KEYS, "--rate", rate)
     time.sleep(PAUSE)
     for broker in brokers:
-        disturb(ctx, programs, broker, verify)
+        disturb(ctx, broker, verify)
     _relay.finish(produce, f"{name}: produce")
     ctx.say(f"{name}: all sent; the relays are let live")
     for victim in victims:
@@ -47,7 +48,7 @@ def chain(ctx, programs, name, count, rate, stops, brokers):
 
 
 def run(ctx):
-    count, rate = (20_000, 500) if ctx.short else (1_000_000, 5_000)
+    count, rate = (20_000, 250) if ctx.short else (1_000_000, 5_000)
     rabbits = 5_000 if ctx.short else 100_000
     programs = _relay.Programs(ctx)
     tune = "test" if ctx.short else "bench"
