@@ -49,6 +49,12 @@ absl::Status Delivery::Settle(driver::Verb verb, std::string_view reason,
   return status;
 }
 
+absl::Status Delivery::AbandonInPlace() {
+  if (core_ == nullptr) return AlreadySettled();
+  const std::shared_ptr<ReceiverCore> core = std::move(core_);
+  return core->AbandonInPlace(inbound_, incarnation_);
+}
+
 absl::Status Delivery::Complete() {
   return Settle(driver::Verb::kComplete, {}, {});
 }

@@ -19,6 +19,7 @@
 
 namespace tieline::inline v0 {
 
+class ProcessorCore;
 class ReceiverCore;
 
 class Delivery {
@@ -62,6 +63,9 @@ class Delivery {
 
  private:
   friend class ReceiverCore;
+  friend class ProcessorCore;
+  // Comes back from here, whether or not the broker redelivers.
+  absl::Status AbandonInPlace();
   absl::Status Settle(driver::Verb verb, std::string_view reason,
                       std::string_view detail);
 

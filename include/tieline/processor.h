@@ -23,7 +23,9 @@ using Handler = std::function<absl::Status(Delivery&)>;
 struct ProcessorOptions {
   uint32_t concurrency = 1;  // handlers at the same time; each has a thread
   // kPerKey: messages of one key are handled one after the other, in order;
-  // the next only when the one before was settled for good.
+  // the next only when the one before was settled for good. One that fails is
+  // kept and tried again here, up to ReceiverOptions::max_attempts, then
+  // dead-lettered.
   Order order = Order::kPerKey;
 
   absl::Status Validate() const;

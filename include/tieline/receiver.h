@@ -30,12 +30,13 @@ struct ReceiverOptions {
   uint32_t credit = 1000;
   uint64_t credit_bytes = uint64_t{64} << 20;
   // Refused at open (kUnimplemented) when the broker lacks one of these.
-  std::vector<Capability> needs;
+  std::vector<Capability> needs = {};
   // Read without settling duty, leaving the queue as it was, from
   // QueueConfig::start; deliveries' settlements do nothing.
   bool browse = false;
   // Attempts before a message is dead-lettered where the core retries in
-  // place (no Capability::kBrokerRedelivery); 0: never.
+  // place (no Capability::kBrokerRedelivery, or order per key in a processor);
+  // 0: never.
   uint32_t max_attempts = 10;
   // Back-off of retries in place.
   absl::Duration retry_min = absl::Milliseconds(50);

@@ -61,7 +61,7 @@ class [[nodiscard]] SendResult {
 
 struct SenderOptions {
   // Refused at open (kUnimplemented) when the broker lacks one of these.
-  std::vector<Capability> needs;
+  std::vector<Capability> needs = {};
   // Bounds of what was given to Send and has no result yet. At the bound a
   // blocking send waits, an asynchronous one returns kResourceExhausted.
   uint32_t max_pending = 20000;

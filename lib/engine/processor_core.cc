@@ -170,7 +170,7 @@ void ProcessorCore::RunOne(Item item) {
   const absl::Status status = CallHandler(delivery);
   const bool abandon = !status.ok() && !delivery.settled();
   bool comes_back =
-      abandon && item.keyed && receiver_->RetriesInPlace(delivery.attempts());
+      abandon && item.keyed && receiver_->WouldRetry(delivery.attempts());
   if (comes_back) {
     // Before it can come back.
     MutexLock lock(&mu_);
@@ -182,7 +182,9 @@ void ProcessorCore::RunOne(Item item) {
   }
   if (abandon) {
     // Stale: the broker delivers it again, as something new.
-    if (!delivery.Abandon().ok()) comes_back = false;
+    const absl::Status abandoned =
+        item.keyed ? delivery.AbandonInPlace() : delivery.Abandon();
+    if (!abandoned.ok()) comes_back = false;
   } else if (status.ok() && !delivery.settled()) {
     // A stale token is counted by the receiver; the broker delivers again.
     delivery.Complete().IgnoreError();

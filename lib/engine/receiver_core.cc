@@ -416,9 +416,9 @@ absl::Status ReceiverCore::AbandonInPlace(Inbound& inbound,
                                           uint32_t incarnation) {
   inbound.attempts += 1;
   if (options_.max_attempts > 0 && inbound.attempts >= options_.max_attempts) {
-    return DeadLetterByCopy(
-        inbound, incarnation, "MaxDeliveryCountExceeded",
-        fmt::format("abandoned {} times", inbound.attempts));
+    return Settle(inbound, incarnation, Verb::kDeadLetter,
+                  "MaxDeliveryCountExceeded",
+                  fmt::format("abandoned {} times", inbound.attempts));
   }
   {
     MutexLock lock(&mu_);
@@ -1149,9 +1149,8 @@ bool ReceiverCore::Can(Capability c) const {
   return now.has(c);
 }
 
-bool ReceiverCore::RetriesInPlace(uint32_t attempts) const {
-  return !Can(Capability::kBrokerRedelivery) &&
-         (options_.max_attempts == 0 || attempts + 1 < options_.max_attempts);
+bool ReceiverCore::WouldRetry(uint32_t attempts) const {
+  return options_.max_attempts == 0 || attempts + 1 < options_.max_attempts;
 }
 
 std::string ReceiverCore::LaneName(Lane lane) const {

@@ -64,6 +64,11 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   absl::Status Settle(driver::Inbound& inbound, uint32_t incarnation,
                       driver::Verb verb, std::string_view reason,
                       std::string_view detail);
+  // Abandons, keeping the message here: it comes to the consumer again after a
+  // back-off, as one attempt more, or is dead-lettered past its attempts. Also
+  // where the broker redelivers: what it sends again would come behind later
+  // messages of the key.
+  absl::Status AbandonInPlace(driver::Inbound& inbound, uint32_t incarnation);
   // Completes many of one incarnation.
   void CompleteMany(std::span<const driver::Token> tokens,
                     uint32_t incarnation);
@@ -90,9 +95,8 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
 
   Capabilities capabilities() const;
   bool Can(Capability c) const;
-  // True when abandoning after `attempts` earlier ones brings the message back
-  // from here, not from the broker.
-  bool RetriesInPlace(uint32_t attempts) const;
+  // False when one more failure after `attempts` earlier ones dead-letters.
+  bool WouldRetry(uint32_t attempts) const;
   std::string LaneName(driver::Lane lane) const;
   ReceiverMetrics metrics() const;
   const ReceiverOptions& options() const { return options_; }
@@ -165,7 +169,6 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // After the lock was left: has queued settlements sent soon.
   void NudgeSettlements(size_t queued);
-  absl::Status AbandonInPlace(driver::Inbound& inbound, uint32_t incarnation);
   absl::Status DeadLetterByCopy(driver::Inbound& inbound, uint32_t incarnation,
                                 std::string_view reason,
                                 std::string_view detail);

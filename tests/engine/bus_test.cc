@@ -207,6 +207,38 @@ TEST_CASE("a handler that throws is counted and its message comes again") {
   CHECK(processor->counts().handled == 1);
 }
 
+TEST_CASE("a failed message of a key is handled again before the next") {
+  auto bus = OpenBus();
+  const std::string queue = NewQueue();
+  auto sender = *bus->OpenSender(queue);
+  auto receiver =
+      *bus->OpenReceiver(queue, {.retry_min = absl::Milliseconds(1)});
+  Mutex mu;
+  std::vector<std::string> seen;
+  std::atomic<int> handled{0};
+  auto processor =
+      receiver->Process({.concurrency = 2}, [&](Delivery& d) -> absl::Status {
+        MutexLock lock(&mu);
+        seen.emplace_back(d.message().body_view());
+        if (seen.back() == "m1" && d.attempts() == 0) {
+          return absl::InternalError("not the first time");
+        }
+        ++handled;
+        return absl::OkStatus();
+      });
+  std::vector<Message> messages;
+  for (const char* body : {"m0", "m1", "m2"}) {
+    messages.push_back(Message(body).set_key("k"));
+  }
+  for (const SendResult& r : sender->SendBatch(std::move(messages))) {
+    REQUIRE(r.ok());
+  }
+  const absl::Time until = absl::Now() + kLong;
+  while (handled < 3 && absl::Now() < until) std::this_thread::yield();
+  CHECK(processor->Stop(kLong).ok());
+  CHECK(seen == std::vector<std::string>{"m0", "m1", "m1", "m2"});
+}
+
 TEST_CASE("a route relays everything in order and completes the source") {
   auto bus = OpenBus();
   RouteConfig config;
