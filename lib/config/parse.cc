@@ -312,8 +312,10 @@ absl::StatusOr<Config> Config::FromFile(const std::string& path) {
   auto text = config::ReadFile(path, config::kMaxTextBytes);
   if (!text.ok()) return text.status();
   const size_t slash = path.rfind('/');
-  return FromText(*text, path,
-                  slash == std::string::npos ? "." : path.substr(0, slash + 1));
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/."
+                                             : path.substr(0, slash);
+  return FromText(*text, path, directory);
 }
 
 }  // namespace tieline::inline v0
