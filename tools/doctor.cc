@@ -111,9 +111,14 @@ class Doctor : public Command {
       return true;
     }
     code_ = CodeOf(status);
-    if (code_ == ExitCode::kRejected) code_ = ExitCode::kConfig;
-    Show(step, "failed", std::string(MessageOf(status)), std::string(remedy));
-    Fail(code_, step + " failed", MessageOf(status), remedy);
+    // Before the first message, what is invalid is a name or a file.
+    if (code_ == ExitCode::kRejected) {
+      code_ = step == "entity" ? ExitCode::kNotFound : ExitCode::kConfig;
+    }
+    const std::string_view text = MessageOf(status);
+    if (text.find("check ") != std::string_view::npos) remedy = "";
+    Show(step, "failed", std::string(text), std::string(remedy));
+    Fail(code_, step + " failed", text, remedy);
     return false;
   }
 

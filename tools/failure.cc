@@ -51,9 +51,9 @@ std::string_view WhatOf(ExitCode code) {
 std::string_view RemedyFor(ExitCode code) {
   switch (code) {
     case ExitCode::kUnreachable:
-      return "check host, port and TLS; `tieline doctor` goes step by step";
+      return "check host and port; `tieline doctor` goes step by step";
     case ExitCode::kUnauthenticated:
-      return "check user, password and SASL mechanism";
+      return "check user, password, SASL mechanism and certificates";
     case ExitCode::kNotFound:
       return "check the entity's name and permissions, or add create=true";
     case ExitCode::kRejected:
@@ -110,23 +110,30 @@ ExitCode CodeOf(const absl::Status& status) {
 
 ExitCode FailStatus(const absl::Status& status, std::string_view where) {
   const ExitCode code = CodeOf(status);
-  return Fail(code, WhatOf(code),
-              fmt::format("{}: {}", where, MessageOf(status)), RemedyFor(code));
+  const std::string_view text = MessageOf(status);
+  // The library's messages mostly name the place and the remedy themselves.
+  const bool has_place = text.find(where) != std::string_view::npos;
+  const bool has_remedy = text.find("check ") != std::string_view::npos;
+  return Fail(
+      code, WhatOf(code),
+      has_place ? std::string(text) : fmt::format("{}: {}", where, text),
+      has_remedy ? "" : RemedyFor(code));
 }
 
 ExitCode FailStatus(const absl::Status& status, std::string_view where,
                     const Bus& bus) {
+  // An entity's name that the broker does not take is none of its entities.
+  if (status.code() == absl::StatusCode::kInvalidArgument) {
+    return FailStatus(absl::NotFoundError(status.message()), where);
+  }
   const bool may_be_unreachable =
       status.code() == absl::StatusCode::kDeadlineExceeded ||
       status.code() == absl::StatusCode::kResourceExhausted;
   if (may_be_unreachable) {
     for (const BrokerMetrics& broker : bus.metrics().brokers) {
-      if (broker.up || broker.connects > 0 || broker.last_error.empty()) {
-        continue;
-      }
-      return Fail(ExitCode::kUnreachable, WhatOf(ExitCode::kUnreachable),
-                  fmt::format("{}: {}", broker.broker, broker.last_error),
-                  RemedyFor(ExitCode::kUnreachable));
+      if (broker.up || broker.last_error.empty()) continue;
+      return FailStatus(absl::UnavailableError(broker.last_error),
+                        broker.broker);
     }
   }
   return FailStatus(status, where);

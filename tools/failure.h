@@ -23,8 +23,8 @@ ExitCode FailConfig(const absl::Status& status);
 // What a broker or the bus answered about `where`.
 ExitCode FailStatus(const absl::Status& status, std::string_view where);
 
-// The same for an operation that may have failed because a broker was never
-// reached: then that is what is said.
+// The same for opening and asking, whose time may have been over because a
+// broker is not connected: then that is what is said.
 ExitCode FailStatus(const absl::Status& status, std::string_view where,
                     const Bus& bus);
 

@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <utility>
 #include <vector>
 
+#include "lib/config/fault.h"
 #include "tools/command.h"
 #include "tools/completion.h"
 #include "tools/failure.h"
@@ -24,7 +26,8 @@ std::string Footer() {
   }
   text +=
       "\nURLs: SCHEME://HOST:PORT/ENTITY?NAME=VALUE; the names are in `tieline "
-      "config reference`.\nWhat a backend can do is in the README.";
+      "config reference`.\n`tieline capabilities URL` says what a broker can "
+      "do.";
   return text;
 }
 
@@ -49,12 +52,24 @@ struct Commands {
     Add("doctor", "Find out why a broker can't be used", MakeDoctor);
     Add("bench", "Measure how fast a queue takes and gives messages",
         MakeBench);
+    Add("capabilities", "Say what the broker of a queue can do",
+        MakeCapabilities);
     Add("demo", "Watch a relay at work, without any broker", MakeDemo);
     completion = app.add_subcommand("completion", "Print shell completion");
     completion->add_option("SHELL", shell, "bash or zsh")
         ->required()
         ->check(CLI::IsMember({"bash", "zsh"}));
     completion->footer("source <(tieline completion bash)");
+  }
+
+  std::vector<std::string_view> Names() const {
+    std::vector<std::string_view> names = {"completion"};
+    for (const auto& [sub, unused] : list) names.push_back(sub->get_name());
+    return names;
+  }
+  bool Has(std::string_view name) const {
+    const auto names = Names();
+    return std::find(names.begin(), names.end(), name) != names.end();
   }
 
   void Add(const char* name, const char* description,
@@ -80,6 +95,12 @@ ExitCode RunParsed(Commands* commands) {
 
 ExitCode Main(int argc, char** argv) {
   Commands commands;
+  if (argc > 1 && argv[1][0] != '-' && !commands.Has(argv[1])) {
+    return Fail(ExitCode::kUsage, "usage",
+                fmt::format("unknown command \"{}\"{}", argv[1],
+                            config::Suggestion(argv[1], commands.Names())),
+                "see tieline --help");
+  }
   try {
     commands.app.parse(argc, argv);
   } catch (const CLI::Success& done) {  // --help, --version

@@ -36,7 +36,8 @@ class Socket {
 
 // Makes a TLS handshake as a client with the broker's settings, and says what
 // was agreed: "TLSv1.3, certificate of kafka.example.net until ...".
-// kUnavailable with the reason, kInvalidArgument for files that can't be used.
+// kUnavailable with the reason, kUnauthenticated when the certificate is not
+// to be trusted, kInvalidArgument for files that can't be used.
 absl::StatusOr<std::string> TlsHandshake(const Socket& socket,
                                          const TlsConfig& tls,
                                          const std::string& host,

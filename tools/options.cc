@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <map>
+#include <mutex>
 
+#include "absl/time/clock.h"
 #include "lib/base/status.h"
 #if TIELINE_HAS_MEMORY
 #include "tieline/memory.h"
@@ -16,6 +19,18 @@
 #endif
 
 namespace tieline::tools {
+namespace {
+
+constexpr absl::Duration kRepeatAfter = absl::Seconds(10);
+
+constexpr size_t kMaxWaiting = 100;
+
+void PrintLine(std::string_view text) {
+  const std::string line = fmt::format("tieline: {}\n", text);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+}  // namespace
 
 void QueueOption::Add(CLI::App* app) {
   app->add_option("QUEUE", queue,
@@ -70,14 +85,38 @@ CLI::Option* AddDuration(CLI::App* app, const std::string& name,
   return option;
 }
 
-absl::StatusOr<std::unique_ptr<Bus>> OpenBus(Config config, bool verbose) {
+void TroubleLog::Put(std::string_view text) {
+  std::lock_guard lock(mu_);
+  if (waiting_.size() < kMaxWaiting && !IsRepeated(text)) {
+    waiting_.emplace_back(text);
+  }
+}
+
+void TroubleLog::Flush() {
+  std::lock_guard lock(mu_);
+  for (const std::string& text : waiting_) PrintLine(text);
+  waiting_.clear();
+}
+
+// Said a short time ago, the wait before the next try aside.
+bool TroubleLog::IsRepeated(std::string_view text) {
+  const std::string key(text.substr(0, text.find("; next try")));
+  const absl::Time now = absl::Now();
+  std::erase_if(
+      said_, [&](const auto& one) { return now - one.second > kRepeatAfter; });
+  return !said_.emplace(key, now).second;
+}
+
+absl::StatusOr<std::unique_ptr<Bus>> OpenBus(
+    Config config, bool verbose, std::shared_ptr<TroubleLog> trouble) {
   BusOptions options;
-  const LogLevel least = verbose ? LogLevel::kDebug : LogLevel::kWarning;
-  options.log = [least](LogLevel level, std::string_view text) {
-    if (level < least) return;
-    std::string line = fmt::format("tieline: {}\n", text);
-    std::fwrite(line.data(), 1, line.size(), stderr);
-  };
+  if (verbose) {
+    options.log = [](LogLevel, std::string_view text) { PrintLine(text); };
+  } else if (trouble != nullptr) {
+    options.log = [trouble](LogLevel level, std::string_view text) {
+      if (level >= LogLevel::kWarning) trouble->Put(text);
+    };
+  }
   return Bus::Open(std::move(config), std::move(options));
 }
 

@@ -3,8 +3,12 @@
 #define TIELINE_TOOLS_OPTIONS_H_
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -26,9 +30,27 @@ struct QueueOption {
 CLI::Option* AddDuration(CLI::App* app, const std::string& name,
                          absl::Duration* into, const std::string& help);
 
-// Backends that this build has; then opens the bus. Warnings of the bus go to
-// standard error, with `verbose` everything.
-absl::StatusOr<std::unique_ptr<Bus>> OpenBus(Config config, bool verbose);
+// The bus's log on its way to standard error. Warnings wait until Flush, so
+// that a command that fails for the same reason says it once; one that repeats
+// itself comes every 10 s. Threads: any.
+class TroubleLog {
+ public:
+  void Put(std::string_view text);
+  // Prints what has gathered.
+  void Flush();
+
+ private:
+  bool IsRepeated(std::string_view text);
+
+  std::mutex mu_;
+  std::vector<std::string> waiting_;  // 100 at most
+  std::map<std::string, absl::Time> said_;
+};
+
+// Opens the bus. With `verbose` all of its log goes to standard error at once,
+// else warnings go to `trouble`, if there is one.
+absl::StatusOr<std::unique_ptr<Bus>> OpenBus(
+    Config config, bool verbose, std::shared_ptr<TroubleLog> trouble = nullptr);
 
 // Registers the backends that this build has.
 void RegisterBackends();

@@ -16,9 +16,12 @@ namespace tieline::tools {
 namespace {
 
 constexpr size_t kMaxBatch = 256;
+constexpr uint64_t kPeekPage = 1000;
 // With --no-ack, what may be held until it is given back.
 constexpr uint64_t kMaxHeld = 20000;
 constexpr uint64_t kMaxHeldBytes = uint64_t{512} << 20;
+// While following, how long trouble may wait to be said.
+constexpr absl::Duration kFollowSlice = absl::Milliseconds(500);
 constexpr absl::Duration kCloseTimeout = absl::Seconds(10);
 
 class Receive : public Command {
@@ -60,7 +63,8 @@ class Receive : public Command {
     if (!from_.empty() && !peek_) config->queues[name_].start = from_;
     const absl::Status valid = config->Validate();
     if (!valid.ok()) return FailConfig(valid);
-    auto bus = OpenBus(*std::move(config), verbose_);
+    auto bus =
+        OpenBus(*std::move(config), verbose_, follow_ ? trouble_ : nullptr);
     if (!bus.ok()) return FailConfig(bus.status());
     const ExitCode code = peek_ ? Peek(bus->get()) : Consume(bus->get());
     if (!quiet_) fmt::print(stderr, "tieline: received {}\n", received_);
@@ -88,11 +92,12 @@ class Receive : public Command {
       request.op = driver::Request::Op::kPeek;
       request.from = from;
       request.max = static_cast<uint32_t>(
-          std::min<uint64_t>(kMaxBatch, count_ - received_));
+          std::min<uint64_t>(kPeekPage, count_ - received_));
       auto reply = bus->Ask(name_, std::move(request), timeout_);
       if (!reply.ok()) return FailStatus(reply.status(), name_, *bus);
       if (reply->inbound.empty()) return ExitCode::kOk;
       std::string text;
+      const int64_t before = from;
       for (const driver::Inbound& inbound : reply->inbound) {
         from = std::max(from, inbound.position + 1);
         text += Render(inbound.message, ToJsonLine(inbound.message));
@@ -100,6 +105,8 @@ class Receive : public Command {
       }
       const absl::Status written = output_.Write(text);
       if (!written.ok()) return FailOutput(written, 0);
+      // A backend that tells no positions has only one page.
+      if (from == before) break;
     }
     return ExitCode::kOk;
   }
@@ -133,7 +140,8 @@ class Receive : public Command {
   ExitCode Loop(Receiver* receiver) {
     while (StopSignal() == 0 && received_ < count_) {
       const size_t max = std::min<uint64_t>(kMaxBatch, count_ - received_);
-      const absl::Duration wait = follow_ ? absl::Hours(1) : idle_;
+      const absl::Duration wait = follow_ ? kFollowSlice : idle_;
+      trouble_->Flush();
       auto batch = receiver->ReceiveBatch(max, wait, StopToken());
       if (!batch.ok()) {
         const absl::StatusCode code = batch.status().code();
@@ -195,6 +203,7 @@ class Receive : public Command {
   absl::Duration timeout_ = absl::Seconds(10);
   bool quiet_ = false;
   bool verbose_ = false;
+  std::shared_ptr<TroubleLog> trouble_ = std::make_shared<TroubleLog>();
 
   std::string name_;
   Output output_;

@@ -66,7 +66,7 @@ class Relay : public Command {
                   "give two URLs, or --config with a file that has routes");
     }
     const std::vector<RouteConfig> wanted = config->routes;
-    auto bus = OpenBus(*std::move(config), verbose_);
+    auto bus = OpenBus(*std::move(config), verbose_, trouble_);
     if (!bus.ok()) return FailConfig(bus.status());
     std::vector<std::unique_ptr<Route>> routes;
     for (const RouteConfig& route : wanted) {
@@ -153,6 +153,7 @@ class Relay : public Command {
           return FailStatus(health, route->metrics().route, *bus);
         }
       }
+      trouble_->Flush();
       if (done >= count_) return ExitCode::kOk;
       if (now - last_change >= until_idle_) return IdleCode(*bus, routes);
       if (WaitForStop(kTick)) return ExitCode::kOk;
@@ -205,6 +206,7 @@ class Relay : public Command {
   bool json_ = false;
   bool quiet_ = false;
   bool verbose_ = false;
+  std::shared_ptr<TroubleLog> trouble_ = std::make_shared<TroubleLog>();
   absl::Duration report_every_ = absl::Seconds(1);
   absl::Duration stop_timeout_ = absl::Seconds(5);
   absl::Duration until_idle_ = absl::InfiniteDuration();

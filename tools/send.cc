@@ -187,8 +187,12 @@ class Send : public Command {
     results_.WaitForAll();
     if (code == ExitCode::kOk && results_.has_failed()) {
       const std::string id = results_.first_id();
-      code = FailStatus(results_.first(),
-                        id.empty() ? name : name + ": message " + id, *bus);
+      const std::string where = id.empty() ? name : name + ": message " + id;
+      const absl::Status first = results_.first();
+      // Nothing was submitted: then it is worth saying that nobody is there.
+      code = first.code() == absl::StatusCode::kResourceExhausted
+                 ? FailStatus(first, where, *bus)
+                 : FailStatus(first, where);
     } else if (code == ExitCode::kOk && StopSignal() != 0) {
       code = Fail(ExitCode::kInterrupted, "interrupted", name, "");
     }

@@ -84,7 +84,7 @@ absl::Status Handshake(SSL* ssl, int fd, absl::Time deadline) {
     if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE) {
       const int64_t verified = SSL_get_verify_result(ssl);
       if (verified != X509_V_OK) {
-        return absl::UnavailableError(
+        return absl::UnauthenticatedError(
             fmt::format("the certificate is refused: {}",
                         X509_verify_cert_error_string(verified)));
       }

@@ -1,0 +1,43 @@
+"""Runs the tieline command for the tests."""
+
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import python_test  # noqa: E402
+
+COMMAND = python_test.build_dir() / "tools" / "tieline"
+SECONDS = 60
+
+
+class Ran:
+    """What a run of the command left behind."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def errors(self):
+        """The lines on standard error, but for the count of send, receive."""
+        return [line for line in self.err.splitlines()
+                if not line.startswith(("tieline: sent ",
+                                        "tieline: received "))]
+
+    def __repr__(self):
+        return f"exit code {self.code}\n{self.out[-2000:]}\n{self.err[-2000:]}"
+
+
+def tieline(*words, stdin="", seconds=SECONDS, env=None, cwd=None):
+    """Runs it to its end; input and output are text."""
+    done = subprocess.run([str(COMMAND), *map(str, words)], input=stdin,
+                          capture_output=True, text=True, timeout=seconds,
+                          env=env, cwd=cwd, errors="replace")
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def start(*words, **options):
+    """Starts it and returns the process, with pipes for its output."""
+    return subprocess.Popen([str(COMMAND), *map(str, words)], text=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, **options)
