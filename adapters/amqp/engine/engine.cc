@@ -1,6 +1,7 @@
 #include "adapters/amqp/engine/engine.h"
 
 #include <proton/connection.h>
+#include <proton/logger.h>
 #include <proton/sasl.h>
 #include <proton/session.h>
 #include <proton/transport.h>
@@ -31,6 +32,10 @@ pn_connection_t* NewConnection(const EngineOptions& options) {
 
 pn_transport_t* NewTransport(const EngineOptions& options) {
   pn_transport_t* transport = pn_transport();
+  // What is wrong is told by OnClosed; a library does not log.
+  pn_logger_set_log_sink(
+      pn_transport_logger(transport),
+      [](intptr_t, pn_log_subsystem_t, pn_log_level_t, const char*) {}, 0);
   if (options.server) {
     pn_transport_set_server(transport);
     pn_transport_require_auth(transport, false);
@@ -99,16 +104,74 @@ void Engine::OnFrame(std::string_view frame) {
     if (body.empty()) return;  // a heartbeat
     Cursor cursor(body);
     uint64_t code = cursor.Descriptor();
-    if (cursor.ok() &&
-        (code == kTransfer || code == kFlow || code == kDisposition)) {
-      OnHotFrame(code, Load16(frame.data() + 6),
-                 body.substr(body.size() - cursor.left()));
+    uint16_t channel = Load16(frame.data() + 6);
+    std::string_view text = body.substr(body.size() - cursor.left());
+    if (!cursor.ok()) {
+      Fail("amqp:decode-error", "a frame does not begin with a performative");
       return;
     }
+    if (code == kTransfer || code == kFlow || code == kDisposition) {
+      OnHotFrame(code, channel, text);
+      return;
+    }
+    if (!CheckRareFrame(code, channel, text)) return;
   }
   frame_ = frame;
   ToProton(frame);
   frame_ = {};
+}
+
+bool Engine::CheckRareFrame(uint64_t code, uint16_t channel,
+                            std::string_view text) {
+  if ((code == kOpen) == opened_) {
+    return Fail("amqp:not-allowed",
+                opened_ ? "a second open came" : "a frame came before open");
+  }
+  if (code == kBegin) return CheckBegin(channel, text);
+  if (code != kAttach && code != kDetach && code != kEnd) return true;
+  Session* session = FindSession(channel);
+  if (session == nullptr) {
+    return Fail("amqp:not-allowed",
+                "no session on channel " + std::to_string(channel));
+  }
+  if (code == kAttach) return CheckAttach(*session, text);
+  if (code == kEnd) return true;
+  Cursor cursor(text);
+  ListReader in(&cursor);
+  uint32_t handle = in.Has() ? in.UInt(0) : UINT32_MAX;
+  if (in.ok() && session->FindLink(handle) != nullptr) return true;
+  return Fail("amqp:session:unattached-handle",
+              "a detach came for a handle that is not attached");
+}
+
+bool Engine::CheckBegin(uint16_t channel, std::string_view text) {
+  BeginFields begin;
+  if (!Decode(text, &begin)) {
+    return Fail("amqp:decode-error", "a begin's fields are malformed");
+  }
+  if (FindSession(channel) != nullptr) {
+    return Fail("amqp:not-allowed",
+                "a second begin came on channel " + std::to_string(channel));
+  }
+  if (!begin.remote_channel.has_value()) return true;
+  for (const std::unique_ptr<Session>& one : sessions_) {
+    if (one->has_channel_ && one->channel_ == *begin.remote_channel &&
+        !one->begun_) {
+      return true;
+    }
+  }
+  return Fail("amqp:not-allowed",
+              "a begin came in answer to a session that waits for none");
+}
+
+bool Engine::CheckAttach(const Session& session, std::string_view text) {
+  AttachFields attach;
+  if (!Decode(text, &attach)) {
+    return Fail("amqp:decode-error", "an attach's fields are malformed");
+  }
+  if (session.FindLink(attach.handle) == nullptr) return true;
+  return Fail("amqp:session:handle-in-use",
+              "handle " + std::to_string(attach.handle) + " is in use");
 }
 
 bool Engine::OnHotFrame(uint64_t code, uint16_t channel,

@@ -116,6 +116,11 @@ class Engine {
  private:
   void OnFrame(std::string_view frame);
   bool OnHotFrame(uint64_t code, uint16_t channel, std::string_view text);
+  // Whether a frame for Proton fits the state that the connection is in: not
+  // all that is out of place does Proton notice. False after Fail.
+  bool CheckRareFrame(uint64_t code, uint16_t channel, std::string_view text);
+  bool CheckBegin(uint16_t channel, std::string_view text);
+  bool CheckAttach(const Session& session, std::string_view text);
   void ToProton(std::string_view bytes);
   // Ends the connection when the peer has refused the credentials.
   void CheckSasl();

@@ -187,6 +187,21 @@ TEST_CASE("a peer that hangs up in the middle of a frame is lost") {
   CHECK(victim.pair.server.close_condition.is_set());
 }
 
+TEST_CASE("frames that do not fit the connection's state end it") {
+  // Begin, attach, detach, end: on the client's channel 0, where a session has
+  // one link, on handle 0.
+  std::string body =
+      GENERATE(std::string("\0\x53\x11\xc0\x05\x04\x40\x43\x52\x0a\x43", 11),
+               std::string("\0\x53\x12\xc0\x06\x03\xa1\x01x\x43\x42", 11),
+               std::string("\0\x53\x16\xc0\x03\x01\x52\x05", 8),
+               std::string("\0\x53\x10\xc0\x04\x01\xa1\x01x", 9));
+  std::string frame("\0\0\0\0\2\0\0\0", 8);
+  frame[3] = static_cast<char>(8 + body.size());
+  Victim victim;
+  victim.Give(frame + body);
+  CHECK(!victim.End().empty());
+}
+
 TEST_CASE("what does not speak AMQP is told so") {
   Party server(ServerOptions());
   GiveInput(&server.engine, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
