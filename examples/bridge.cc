@@ -1,5 +1,5 @@
-// A bridge between 200 simulated charging stations, which speak in the manner
-// of OCPP 1.6J, and a central system, over any two queues:
+// A bridge between 200 simulated chargers, which speak in the manner of OCPP
+// 1.6J, and a central system, over any two queues:
 //
 //   bridge memory://here/up memory://here/down
 //   bridge amqp://localhost:5672/up "kafka://localhost:9092/down?group=bridge"
@@ -49,11 +49,11 @@ int main(int argc, char** argv) {
   auto to_chargers = (*bus)->OpenSender(*down);
   auto from_chargers = (*bus)->OpenReceiver(*up);
   auto from_central = (*bus)->OpenReceiver(*down);
-  for (const absl::Status& status :
-       {to_central.status(), to_chargers.status(), from_chargers.status(),
-        from_central.status()}) {
-    if (!status.ok()) return Fail(status);
-  }
+  absl::Status opened = to_central.status();
+  opened.Update(to_chargers.status());
+  opened.Update(from_chargers.status());
+  opened.Update(from_central.status());
+  if (!opened.ok()) return Fail(opened);
 
   // The central system: a command for each boot, a count of confirmations.
   std::atomic<int> boots{0};
@@ -91,10 +91,8 @@ int main(int argc, char** argv) {
     if (!sent.ok()) return Fail(sent.status);
   }
   int done = 0;
-  while (done < kChargers &&
-         confirmed.try_acquire_for(std::chrono::seconds(30))) {
-    ++done;
-  }
+  const auto patience = std::chrono::seconds(30);
+  while (done < kChargers && confirmed.try_acquire_for(patience)) ++done;
   std::cout << "booted " << boots << ", commands confirmed " << done << "\n";
   return done == kChargers ? 0 : 1;
 }

@@ -77,10 +77,12 @@ class Brokers(unittest.TestCase):
     def test_receive_and_send_make_a_pipe(self):
         names = ("pipe-a", "pipe-b")
         bodies = [f"body {i}" for i in range(300)]
+        # One key, so that Kafka keeps all of them in one partition.
         self.ok("send", self.queue("artemis", names[0]), "-p", "n=7:ushort",
+                "--key", "k",
                 stdin="\n".join(bodies) + "\n")
         piped = self.ok("receive", self.queue("artemis", names[0]), "-n", 300)
-        self.ok("send", self.queue("kafka", names[1], partitions=1),
+        self.ok("send", self.queue("kafka", names[1]),
                 stdin=piped.out)
         got = [json.loads(one) for one in self.ok(
             "receive", self.queue("kafka", names[1]), "-n", 300, "--idle",
@@ -111,8 +113,8 @@ class Brokers(unittest.TestCase):
                 "receive", queue, "-n", 3, "--no-ack").out.splitlines()))
 
     def test_kafka_reads_from_where_it_is_told(self):
-        queue = self.queue("kafka", "from", partitions=1)
-        self.ok("send", queue, stdin="a\nb\nc\n")
+        queue = self.queue("kafka", "from")
+        self.ok("send", queue, "--key", "k", stdin="a\nb\nc\n")
         for place, bodies in (("earliest", "a\nb\nc\n"), ("1", "b\nc\n"),
                               ("2000-01-01T00:00:00Z", "a\nb\nc\n")):
             with self.subTest(place=place):
