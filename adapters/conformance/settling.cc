@@ -46,9 +46,13 @@ BEHAVIOUR("messages settle in any order", "[settle]") {
   rig.MustSend(rig.OpenSender(queue), Numbered(10));
   Receiver& rx = rig.OpenReceiver(queue);
   const auto got = rig.MustTake(rx, 10);
+  // Not one by one: where a watermark is kept, the answer to a message waits
+  // for the messages before it.
   for (size_t i : {7u, 0u, 9u, 3u, 1u, 2u, 8u, 6u, 5u, 4u}) {
-    rig.MustSettle(rx, got[i].token, Verb::kComplete);
+    rx.Settle(got[i].token, Verb::kComplete);
   }
+  REQUIRE(rig.Until([&] { return rx.settled.size() == 10; }));
+  for (const driver::Settled& s : rx.settled) CHECK(s.status.ok());
   ExpectLeft(rig, rx, queue, {});
 }
 
@@ -217,8 +221,11 @@ BEHAVIOUR("an unsettled message does not hold up the others", "[settle]") {
   rig.MustSend(tx, Numbered(3));
   Receiver& rx = rig.OpenReceiver(queue);
   const auto got = rig.MustTake(rx, 3);
-  rig.MustSettle(rx, got[1].token, Verb::kComplete);
-  rig.MustSettle(rx, got[2].token, Verb::kComplete);
+  rx.Settle(got[1].token, Verb::kComplete);
+  rx.Settle(got[2].token, Verb::kComplete);
+  if (rig.Has(Capability::kSingleSettle)) {
+    REQUIRE(rig.Until([&] { return rx.settled.size() == 2; }));
+  }
   rig.MustSend(tx, Numbered(3, "n"));
   CHECK(Bodies(rig.MustTake(rx, 3)) ==
         std::vector<std::string>{"n0", "n1", "n2"});

@@ -45,10 +45,10 @@ void Receiver::Settle(std::span<const driver::Settlement> settlements) {
             MarkDirty(lane);
             break;
           case Watermark::Mark::kAlready:
-            Answer(s, absl::FailedPreconditionError("settled before"));
+            Answer(s, absl::AbortedError("settled before"));
             break;
           case Watermark::Mark::kUnknown:
-            Answer(s, absl::InvalidArgumentError("no such delivery"));
+            Answer(s, absl::AbortedError("no such delivery"));
             break;
         }
         break;

@@ -281,6 +281,9 @@ Settings ConsumerSettings(const BrokerConfig& broker, const QueueConfig& queue,
                           bool browse, int client_version) {
   Settings out = CommonSettings(broker);
   Add(&out, "allow.auto.create.topics", "false");
+  // How long the partitions of a member that is gone wait for it.
+  Add(&out, "session.timeout.ms", "10000");
+  Add(&out, "heartbeat.interval.ms", "2000");
   Add(&out, "partition.assignment.strategy",
       client_version >= kCooperativeSound ? "cooperative-sticky"
                                           : "range,roundrobin");

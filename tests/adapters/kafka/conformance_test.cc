@@ -4,7 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "adapters/conformance/harness.h"
+#include "adapters/kafka/asks.h"
+#include "adapters/kafka/client.h"
+#include "adapters/kafka/settings.h"
 #include "tests/support/brokers.h"
 #include "tieline/kafka.h"
 
@@ -24,6 +28,15 @@ class KafkaHarness final : public conformance::Harness {
                       "--set replica.fetch.max.bytes=2200000"));
     proxied_ = std::make_unique<Broker::Proxied>(broker_->MakeProxy());
     driver_ = driver::Find("kafka");
+    BrokerConfig direct;
+    direct.url = *Url::Parse(broker_->Url("sasl"));
+    direct.auth.sasl = SaslMechanism::kPlain;
+    direct.auth.user = broker_->User();
+    direct.auth.password = Secret(broker_->Password());
+    auto admin = kafka::Client::Make(RD_KAFKA_PRODUCER,
+                                     kafka::CommonSettings(direct), 0);
+    if (!admin.ok()) return admin.status();
+    admin_ = *std::move(admin);
     return absl::OkStatus();
   }
 
@@ -43,6 +56,9 @@ class KafkaHarness final : public conformance::Harness {
     if (shape.max_depth > 0) {
       return absl::UnimplementedError("a topic is never full");
     }
+    if (shape.lock > absl::ZeroDuration()) {
+      return absl::UnimplementedError("Kafka has no locks");
+    }
     if (shape.sessions) {
       return absl::UnimplementedError("Kafka has no sessions");
     }
@@ -52,6 +68,12 @@ class KafkaHarness final : public conformance::Harness {
     queue.create = true;
     queue.partitions = shape.partitions;
     queue.tuning = Tuning::kLatency;
+    // A member that was cut off is missed soon.
+    queue.settings["session.timeout.ms"] = "6000";
+    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    const absl::Status made =
+        kafka::LookUpTopic(*admin_.get(), queue, {deadline}).status();
+    if (!made.ok()) return made;
     return queue;
   }
 
@@ -102,6 +124,7 @@ class KafkaHarness final : public conformance::Harness {
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<Broker::Proxied> proxied_;
   std::shared_ptr<driver::Driver> driver_;
+  kafka::ClientRef admin_;  // makes topics, past the proxy
   int topics_ = 0;
 };
 
