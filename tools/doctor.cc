@@ -204,10 +204,15 @@ class Doctor : public Command {
             "4: use a newer one, or PLAIN over TLS";
       }
       for (const BrokerMetrics& metrics : bus->metrics().brokers) {
-        if (metrics.broker == broker && !metrics.last_error.empty() &&
-            status.code() == absl::StatusCode::kDeadlineExceeded) {
-          status = absl::UnavailableError(metrics.last_error);
+        if (metrics.broker != broker || metrics.up ||
+            status.code() != absl::StatusCode::kDeadlineExceeded) {
+          continue;
         }
+        status = absl::UnavailableError(
+            metrics.last_error.empty() ? "no answer" : metrics.last_error);
+        remedy =
+            "check that this port speaks the protocol of the URL, with or "
+            "without TLS";
       }
     }
     return Step("authenticate", status, broker, remedy);

@@ -46,6 +46,23 @@ std::string_view WhatOf(ExitCode code) {
   }
 }
 
+// Why a broker is not connected.
+ExitCode FailConnection(const BrokerMetrics& broker) {
+  if (broker.last_error.empty()) {
+    return Fail(ExitCode::kUnreachable, WhatOf(ExitCode::kUnreachable),
+                broker.broker + ": no answer",
+                "check that this port speaks the protocol of the URL, with or "
+                "without TLS");
+  }
+  // A client library may tell it as one more failure to connect.
+  const bool is_certificate =
+      broker.last_error.find("certificate") != std::string::npos;
+  return FailStatus(is_certificate
+                        ? absl::UnauthenticatedError(broker.last_error)
+                        : absl::UnavailableError(broker.last_error),
+                    broker.broker);
+}
+
 }  // namespace
 
 std::string_view RemedyFor(ExitCode code) {
@@ -131,9 +148,7 @@ ExitCode FailStatus(const absl::Status& status, std::string_view where,
       status.code() == absl::StatusCode::kResourceExhausted;
   if (may_be_unreachable) {
     for (const BrokerMetrics& broker : bus.metrics().brokers) {
-      if (broker.up || broker.last_error.empty()) continue;
-      return FailStatus(absl::UnavailableError(broker.last_error),
-                        broker.broker);
+      if (!broker.up) return FailConnection(broker);
     }
   }
   return FailStatus(status, where);

@@ -182,6 +182,7 @@ absl::StatusOr<std::string> Add(Config* config, std::string_view text,
   alone.brokers[base] = broker;
   if (with_queue) {
     queue.broker = base;
+    queue.name = queue_base;
     alone.queues[queue_base] = queue;
   }
   Faults faults;

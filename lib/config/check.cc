@@ -37,6 +37,8 @@ class Checker {
             route.name);
       }
     }
+    if (!faults_->empty()) return;
+    for (const auto& [name, broker] : config_.brokers) Backend(name, broker);
   }
 
  private:
@@ -81,14 +83,18 @@ class Checker {
     if (broker.idle_timeout <= absl::ZeroDuration()) {
       Add(path + ".idle_timeout", "must be more than 0");
     }
-    if (const auto driver = driver::Find(broker.url.scheme)) {
-      std::vector<QueueConfig> queues;
-      for (const auto& [queue_name, queue] : config_.queues) {
-        if (queue.broker == name) queues.push_back(queue);
-      }
-      const absl::Status status = driver->Check(broker, queues);
-      if (!status.ok()) Add(path, "{}", MessageOf(status));
+  }
+
+  // What the backend itself finds wrong; once all else is right.
+  void Backend(const std::string& name, const BrokerConfig& broker) {
+    const auto driver = driver::Find(broker.url.scheme);
+    if (driver == nullptr) return;
+    std::vector<QueueConfig> queues;
+    for (const auto& [queue_name, queue] : config_.queues) {
+      if (queue.broker == name) queues.push_back(queue);
     }
+    const absl::Status status = driver->Check(broker, queues);
+    if (!status.ok()) Add("brokers." + name, "{}", MessageOf(status));
   }
 
   void BrokerUrl(const std::string& path, const BrokerConfig& broker) {
