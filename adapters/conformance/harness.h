@@ -77,6 +77,9 @@ struct Limits {
   // Scheduled messages that came due while nobody received are delivered in the
   // order of their times.
   bool orders_scheduled = true;
+  // A settlement counts as confirmed only once the broker has carried it out.
+  // Without it, what was settled just before a cut may come once more.
+  bool confirms_settlements = true;
   // Sends accepted on one connection before a cut are kept by the broker.
   bool keeps_over_cut = true;
   // How long to wait for what must come, and for what must not.

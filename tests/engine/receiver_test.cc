@@ -127,6 +127,8 @@ TEST_CASE("a lane that closes: what is in hand can be settled first") {
   REQUIRE(BodyOf(held) == "0");
   rig.broker->CloseLane(kLong);
   // Buffered ones are given up, the one in hand keeps the lane.
+  REQUIRE(Eventually(
+      [&] { return rig.bus->metrics().receivers.at(0).unsettled == 1; }));
   CHECK(receiver->Receive(absl::Milliseconds(50)).status().code() ==
         absl::StatusCode::kDeadlineExceeded);
   CHECK(rig.broker->lanes_dropped() == 0);

@@ -103,7 +103,8 @@ class ArtemisHarness final : public AmqpHarness {
 
   absl::StatusOr<QueueConfig> NewQueue(
       const conformance::Shape& shape) override {
-    if (!IsPlain(shape) ||
+    // What expires goes to the one ExpiryQueue.
+    if (!IsPlain(shape) || shape.dead_letter_expired ||
         (shape.max_deliveries != 0 && shape.max_deliveries != 3)) {
       return Cannot();
     }
@@ -127,6 +128,7 @@ class ArtemisHarness final : public AmqpHarness {
     conformance::Limits limits;
     limits.reason_property = limits.detail_property = "";
     limits.orders_scheduled = false;
+    limits.confirms_settlements = false;
     return limits;
   }
 };

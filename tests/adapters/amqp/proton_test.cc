@@ -274,7 +274,12 @@ class Schedule {
     return part;
   }
   void Check(uint64_t messages) {
-    INFO("confirm " << confirm_ << " bodies " << client_.bodies.size() << " held " << held_.size() << " granted " << in_->granted() << " credit " << in_->credit() << " window " << client_.engine.options().incoming_window << " sent " << server_.sent << " frame " << client_.engine.options().max_frame);
+    INFO("confirm " << confirm_ << " bodies " << client_.bodies.size()
+                    << " held " << held_.size() << " granted " << in_->granted()
+                    << " credit " << in_->credit() << " window "
+                    << client_.engine.options().incoming_window << " sent "
+                    << server_.sent << " frame "
+                    << client_.engine.options().max_frame);
     CHECK(server_.error.empty());
     CHECK(client_.closed == 0);
     REQUIRE(client_.outcomes.size() == messages);
