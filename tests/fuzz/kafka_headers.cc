@@ -58,10 +58,9 @@ void Try(std::string_view bytes) {
   for (size_t i = 0; i < list.size(); ++i) again.push_back(list.at(i));
   // What the bound on headers would cut can't come back whole.
   if (again.size() > kafka::kMaxHeaders) return;
-  const bool bounded =
-      std::all_of(again.begin(), again.end(), [](const Header& h) {
-        return h.name.size() <= kafka::kMaxHeaderName;
-      });
+  const bool bounded = std::all_of(
+      again.begin(), again.end(),
+      [](const Header& h) { return h.name.size() <= kafka::kMaxHeaderName; });
   if (!bounded) return;
   MessageFields back;
   kafka::DecodeHeaders(again, &back);

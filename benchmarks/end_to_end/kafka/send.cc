@@ -80,7 +80,8 @@ int main(int argc, char** argv) {
   }
   Check((*sender)->Flush(absl::Minutes(2)));
   // The last results may still be on their way to `done`.
-  while (accepted + failed < flags.count) absl::SleepFor(absl::Microseconds(50));
+  while (accepted + failed < flags.count)
+    absl::SleepFor(absl::Microseconds(50));
   return bench::Report("tieline", flags, accepted, flags.count - accepted,
                        watch);
 }
