@@ -39,7 +39,7 @@ void AmqpSender::OnUp() {
   link.sender = true;
   link.name = connection_->NewLinkName(spec_.queue.entity);
   SetAddress(connection_->product(), spec_.queue, &link);
-  encode_.user_id_as_annotation = connection_->product() == Product::kRabbitMq;
+  encode_.for_rabbitmq = connection_->product() == Product::kRabbitMq;
   state_ = State::kAttaching;
   link_ = connection_->engine()->Attach(link, this);
 }

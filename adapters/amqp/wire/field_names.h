@@ -12,6 +12,7 @@ inline constexpr std::string_view kScheduledEnqueueTimeName =
 inline constexpr std::string_view kPartitionName = "x-opt-tieline-partition";
 inline constexpr std::string_view kPropertiesName = "x-opt-tieline-properties";
 inline constexpr std::string_view kUserIdName = "x-opt-tieline-user-id";
+inline constexpr std::string_view kBodyName = "x-opt-tieline-body";
 inline constexpr std::string_view kSequenceNumber = "x-opt-sequence-number";
 inline constexpr std::string_view kLockedUntil = "x-opt-locked-until";
 

@@ -84,9 +84,9 @@ class Scan {
         return CheckHeader(cursor);
       case kDeliveryAnnotations:
       case kFooter:
-        return CheckMap(cursor, nullptr);
+        return CheckMap(cursor, false);
       case kMessageAnnotations:
-        return CheckMap(cursor, &facts);
+        return CheckMap(cursor, true);
       case kProperties:
         return CheckFields(cursor);
       case kApplicationProperties:
@@ -94,7 +94,8 @@ class Scan {
       case kData: {
         const std::string_view bytes = cursor->Binary();
         if (bodies++ == 0) data = bytes;
-        kind = BodyKind::kData;
+        kind = holds_value_ && bodies == 1 && IsWhole(bytes) ? BodyKind::kValue
+                                                             : BodyKind::kData;
         return cursor->ok();
       }
       case kSequence:
@@ -162,21 +163,24 @@ class Scan {
     return items.done();
   }
 
-  // Annotations and footer: names of any type. `facts` may be null.
-  static bool CheckMap(Cursor* cursor, DeliveryFacts* facts) {
+  // Annotations and footer: names of any type.
+  bool CheckMap(Cursor* cursor, bool has_facts) {
     Cursor items;
     uint32_t count = 0;
     if (!EnterMap(cursor, &items, &count)) return false;
     for (; count > 0; count -= 2) {
       std::string_view name;
-      if (items.Peek() == kCodeSymbol8) {
+      const int code = items.Peek();
+      if (code == kCodeSymbol8 || code == kCodeSymbol32) {
         name = items.Symbol();
+      } else if (code == kCodeString8 || code == kCodeString32) {
+        name = items.String();
       } else if (!CheckValue(&items)) {
         return false;
       }
       const Cursor at = items;
       if (!CheckValue(&items)) return false;
-      if (facts != nullptr) ReadFact(name, at, facts);
+      if (has_facts) ReadFact(name, at);
     }
     return items.done();
   }
@@ -185,19 +189,25 @@ class Scan {
     return cursor->Map(items, count) && *count <= 2 * kMaxEntries;
   }
 
-  static void ReadFact(std::string_view name, Cursor value,
-                       DeliveryFacts* facts) {
+  void ReadFact(std::string_view name, Cursor value) {
+    if (name == kBodyName) holds_value_ = true;
     if (name != kSequenceNumber && name != kLockedUntil) return;
     Value v;
     if (!ReadValue(&value, &v)) return;
     if (name == kSequenceNumber && v.AsInt64()) {
-      facts->sequence_number = *v.AsInt64();
+      facts.sequence_number = *v.AsInt64();
     } else if (name == kLockedUntil && v.type() == Type::kTimestamp) {
-      facts->locked_until_ms = v.signed_bits();
+      facts.locked_until_ms = v.signed_bits();
     }
   }
 
+  static bool IsWhole(std::string_view bytes) {
+    Cursor cursor(bytes);
+    return CheckValue(&cursor) && cursor.done();
+  }
+
   const std::string_view encoded_;
+  bool holds_value_ = false;  // the data section does: kBodyName
   size_t offset_ = 0;
   std::string_view how_;
   std::string_view what_;
@@ -259,7 +269,7 @@ absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts) {
   parts.source = Source();
   parts.native.encoded = std::move(encoded);
   parts.body_kind = scan.kind;
-  parts.body = scan.data;
+  if (scan.kind == BodyKind::kData) parts.body = scan.data;
   parts.has_key = scan.has_group_id;
   parts.key = scan.group_id;
   if (scan.bodies > 1 || parts.key.size() > kEncodedKeyPrefix.size()) {

@@ -82,10 +82,12 @@ struct EncodeOptions {
   uint32_t delivery_count = 0;
   // Write the header with an explicit delivery-count, even 0 (servers).
   bool always_delivery_count = false;
-  // The user id goes into the message annotation "x-opt-tieline-user-id"
-  // instead: RabbitMQ takes the field for the sender's own name, and closes the
-  // link when it is another.
-  bool user_id_as_annotation = false;
+  // What RabbitMQ can't take goes another way. It takes a user id for the
+  // sender's own name and closes the link when it is another: then the message
+  // annotation "x-opt-tieline-user-id". A composite as amqp-value ends its
+  // session (3.10): then a data section with the encoded value, marked by
+  // the message annotation "x-opt-tieline-body".
+  bool for_rabbitmq = false;
   // Bodies of up to so many bytes are copied behind the head; larger ones are
   // left to the caller as a slice.
   size_t inline_limit = 512;

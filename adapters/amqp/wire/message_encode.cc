@@ -79,8 +79,7 @@ absl::Status WriteFields(const Message& message, const MessageFields& f,
   TIELINE_RETURN_IF_ERROR(CheckFields(f));
   FieldList list(writer);
   list.Id(f.has(Field::kId), f.id, f.id_type);
-  list.Binary(f.has(Field::kUserId) && !options.user_id_as_annotation,
-              f.user_id);
+  list.Binary(f.has(Field::kUserId) && !options.for_rabbitmq, f.user_id);
   list.Text(f.has(Field::kTo), f.to);
   list.Text(f.has(Field::kSubject), f.subject);
   list.Text(f.has(Field::kReplyTo), f.reply_to);
@@ -181,11 +180,18 @@ absl::Status WriteComposites(const Properties& properties, Writer* writer,
   return absl::OkStatus();
 }
 
-absl::Status WriteAnnotations(const MessageFields& fields,
+// A body that RabbitMQ wants as data.
+bool IsHeldValue(const Message& message, const EncodeOptions& options) {
+  return options.for_rabbitmq && message.body_kind() == BodyKind::kValue &&
+         IsComposite(message.body_value());
+}
+
+absl::Status WriteAnnotations(const Message& message,
+                              const MessageFields& fields,
                               const EncodeOptions& options, Writer* writer) {
-  const bool has_user_id =
-      options.user_id_as_annotation && fields.has(Field::kUserId);
-  if (fields.annotations.empty() && !has_user_id &&
+  const bool has_user_id = options.for_rabbitmq && fields.has(Field::kUserId);
+  const bool holds_value = IsHeldValue(message, options);
+  if (fields.annotations.empty() && !has_user_id && !holds_value &&
       (fields.present & Bits({Field::kDeliverAt, Field::kPartition})) == 0 &&
       !HasComposites(fields.properties)) {
     return absl::OkStatus();
@@ -202,7 +208,7 @@ absl::Status WriteAnnotations(const MessageFields& fields,
     if ((timed && (p.name == kDeliveryTimeName ||
                    p.name == kScheduledEnqueueTimeName)) ||
         p.name == kPartitionName || p.name == kPropertiesName ||
-        (has_user_id && p.name == kUserIdName)) {
+        p.name == kBodyName || (has_user_id && p.name == kUserIdName)) {
       continue;
     }
     TIELINE_RETURN_IF_ERROR(WriteSymbolEntry("annotation", p, writer));
@@ -232,6 +238,11 @@ absl::Status WriteAnnotations(const MessageFields& fields,
                   fields.user_id));
     count += 2;
   }
+  if (holds_value) {
+    WriteName(kBodyName, writer);
+    writer->SetEnd(PutSymbol(writer->Room(kMaxFixed), "value"));
+    count += 2;
+  }
   TIELINE_RETURN_IF_ERROR(WriteComposites(fields.properties, writer, &count));
   if (count == 0) {
     writer->Truncate(start);
@@ -250,9 +261,17 @@ absl::Status WriteSequence(const Value& list, Writer* writer) {
   return Annotate(WriteValue(list, writer), "sequence body");
 }
 
+// A composite value, encoded, as data.
+absl::Status WriteHeldValue(const Value& value, Writer* writer) {
+  BeginSection(kData, writer);
+  writer->SetEnd(PutVariableHead(writer->Room(kMaxVariableHead), kCodeBinary8,
+                                 kCodeBinary32, value.text().size()));
+  return Annotate(WriteValue(value, writer), "value body");
+}
+
 // The body, or its head alone with the bytes in `*rest`.
-absl::Status WriteBody(const Message& message, size_t inline_limit,
-                       Writer* writer, Bytes* rest) {
+absl::Status WriteBody(const Message& message, const EncodeOptions& options,
+                       size_t inline_limit, Writer* writer, Bytes* rest) {
   switch (message.body_kind()) {
     case BodyKind::kData: {
       const std::string_view body = message.body_view();
@@ -277,18 +296,25 @@ absl::Status WriteBody(const Message& message, size_t inline_limit,
     case BodyKind::kValue:
       break;
   }
+  if (IsHeldValue(message, options)) {
+    return WriteHeldValue(message.body_value(), writer);
+  }
   BeginSection(kValueSection, writer);
   const bool is_null = message.body_kind() == BodyKind::kNull;
   return Annotate(WriteValue(is_null ? Value() : message.body_value(), writer),
                   "value body");
 }
 
-// True when the other scheduling annotation is there: it must be renamed.
-bool NeedsRenaming(std::string_view annotations, Scheduling scheduling) {
-  const std::string_view other = scheduling == Scheduling::kDeliveryTime
-                                     ? kScheduledEnqueueTimeName
-                                     : kDeliveryTimeName;
-  return annotations.find(other) != std::string_view::npos;
+// True when an annotation is there that must have another name, or that only
+// RabbitMQ gets.
+bool NeedsRenaming(std::string_view annotations, const EncodeOptions& options) {
+  const auto has = [&](std::string_view name) {
+    return annotations.find(name) != std::string_view::npos;
+  };
+  return has(options.scheduling == Scheduling::kDeliveryTime
+                 ? kScheduledEnqueueTimeName
+                 : kDeliveryTimeName) ||
+         (!options.for_rabbitmq && (has(kUserIdName) || has(kBodyName)));
 }
 
 // True when the properties section that comes next has a user id.
@@ -298,14 +324,25 @@ bool HasUserId(Cursor* cursor) {
   return list.Has();
 }
 
-// True when a section of the message must be written anew.
+// True when a section of the message must be written anew. Moves behind those
+// that are followed by others to look at.
 bool NeedsRewriting(Section section, Cursor* cursor,
                     const EncodeOptions& options) {
-  if (section == kMessageAnnotations) {
-    return NeedsRenaming(cursor->Skip(), options.scheduling);
+  Type type = Type::kNull;
+  switch (section) {
+    case kMessageAnnotations:
+      return NeedsRenaming(cursor->Skip(), options);
+    case kProperties:
+      return options.for_rabbitmq && HasUserId(cursor);
+    case kApplicationProperties:
+      cursor->Skip();
+      return false;
+    case kValueSection:
+      return options.for_rabbitmq && TypeOfCode(cursor->Peek(), &type) &&
+             type >= Type::kList;
+    default:
+      return false;
   }
-  return section == kProperties && options.user_id_as_annotation &&
-         HasUserId(cursor);
 }
 
 // Passes an unchanged message on. False when it can't be.
@@ -315,8 +352,9 @@ bool PassOn(const driver::Native& native, const EncodeOptions& options,
   Cursor cursor(encoded);
   Header header;
   size_t bare = encoded.size();  // where every hop passes on what there is
+  const Section last = options.for_rabbitmq ? kData : kProperties;
   Section section = kHeader;
-  while (!cursor.done() && section < kProperties) {
+  while (!cursor.done() && section < last) {
     const size_t start = encoded.size() - cursor.left();
     if (!ReadSectionHead(&cursor, &section)) return false;
     if (section == kHeader) {
@@ -348,17 +386,17 @@ absl::Status Write(const Message& message, const EncodeOptions& options,
   if (!driver::MayHaveFields(message)) {
     WriteHeader(Header(), options, writer);
     WriteIdAndKey(message, writer);
-    return WriteBody(message, options.inline_limit, writer, rest);
+    return WriteBody(message, options, options.inline_limit, writer, rest);
   }
   const MessageFields& fields = driver::FieldsOf(message);
   WriteHeader(HeaderOf(fields), options, writer);
-  TIELINE_RETURN_IF_ERROR(WriteAnnotations(fields, options, writer));
+  TIELINE_RETURN_IF_ERROR(WriteAnnotations(message, fields, options, writer));
   TIELINE_RETURN_IF_ERROR(WriteFields(message, fields, options, writer));
   TIELINE_RETURN_IF_ERROR(
       WriteApplicationProperties(fields.properties, writer));
   // With something behind the body, it is copied in.
   const size_t limit = fields.footer.empty() ? options.inline_limit : kMaxText;
-  TIELINE_RETURN_IF_ERROR(WriteBody(message, limit, writer, rest));
+  TIELINE_RETURN_IF_ERROR(WriteBody(message, options, limit, writer, rest));
   return WriteFooter(fields.footer, writer);
 }
 

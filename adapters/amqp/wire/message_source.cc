@@ -212,37 +212,53 @@ bool TakeAnnotation(std::string_view name, const Value& value,
   return false;
 }
 
-void ReadAnnotations(Cursor* cursor, MessageFields* fields) {
+// Returns true when the body's data section holds an encoded value.
+bool ReadAnnotations(Cursor* cursor, MessageFields* fields) {
   Cursor items;
   uint32_t count = 0;
-  if (!cursor->Map(&items, &count)) return;
+  if (!cursor->Map(&items, &count)) return false;
   Appender appender(&fields->annotations, count / 2);
+  bool holds_value = false;
   for (; count > 0 && items.ok(); count -= 2) {
     std::string_view name;
     const bool named = ReadText(&items, &name);
     Value v;
     if (!ReadValue(&items, &v) || !named) continue;
-    if (TakeAnnotation(name, v, fields)) continue;
-    if (Value* const value = appender.Append(name)) *value = std::move(v);
+    if (name == kBodyName) {
+      holds_value = true;
+    } else if (!TakeAnnotation(name, v, fields)) {
+      if (Value* const value = appender.Append(name)) *value = std::move(v);
+    }
   }
+  return holds_value;
 }
 
-// Passes over the head of another sequence section, if that comes next.
-bool NextSequence(Cursor* cursor) {
+// Passes over the head of another section of the kind, if that comes next.
+bool NextIs(Section wanted, Cursor* cursor) {
   Cursor next = *cursor;
   Section section;
-  if (next.done() || !ReadSectionHead(&next, &section) ||
-      section != kSequence) {
+  if (next.done() || !ReadSectionHead(&next, &section) || section != wanted) {
     return false;
   }
   *cursor = next;
   return true;
 }
 
+// The value in a data section, which must be the only one and whole; as the
+// check of the message has it.
+void ReadHeldValue(Cursor* cursor, Value* value) {
+  Cursor bytes(cursor->Binary());
+  Cursor next = *cursor;
+  Value held;
+  if (ReadValue(&bytes, &held) && bytes.done() && !NextIs(kData, &next)) {
+    *value = std::move(held);
+  }
+}
+
 // The sequence sections from here on, as one list; a single one as it is.
 Value ReadSequences(Cursor* cursor) {
   const std::string_view first = cursor->Skip();
-  if (!NextSequence(cursor)) return Value::Composite(Type::kList, first);
+  if (!NextIs(kSequence, cursor)) return Value::Composite(Type::kList, first);
   Writer writer;
   const size_t mark = writer.Begin();
   uint32_t total = 0;
@@ -257,7 +273,7 @@ Value ReadSequences(Cursor* cursor) {
   add(&at);
   do {
     add(cursor);
-  } while (NextSequence(cursor));
+  } while (NextIs(kSequence, cursor));
   writer.EndList(mark, total);
   return Value::Composite(Type::kList, writer.view());
 }
@@ -268,13 +284,14 @@ class AmqpSource final : public driver::MessageSource {
               MessageFields* fields) const override {
     Cursor cursor(native.encoded.view());
     Section section;
+    bool holds_value = false;
     while (!cursor.done() && ReadSectionHead(&cursor, &section)) {
       switch (section) {
         case kHeader:
           ReadHeader(&cursor, fields);
           break;
         case kMessageAnnotations:
-          ReadAnnotations(&cursor, fields);
+          holds_value = ReadAnnotations(&cursor, fields);
           break;
         case kProperties:
           ReadProperties(&cursor, fields);
@@ -291,8 +308,14 @@ class AmqpSource final : public driver::MessageSource {
         case kFooter:
           ReadMap(&cursor, &fields->footer);
           break;
-        case kDeliveryAnnotations:
         case kData:
+          if (std::exchange(holds_value, false)) {
+            ReadHeldValue(&cursor, &fields->body_value);
+          } else {
+            cursor.Skip();
+          }
+          break;
+        case kDeliveryAnnotations:
           cursor.Skip();
           break;
       }

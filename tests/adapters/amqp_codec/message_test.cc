@@ -171,7 +171,7 @@ TEST_CASE("the delivery time is named as the broker wants it, read as either") {
 
 TEST_CASE("a user id may travel as an annotation, and arrives all the same") {
   EncodeOptions rabbit;
-  rabbit.user_id_as_annotation = true;
+  rabbit.for_rabbitmq = true;
   const Message m = FullMessage();
   const std::string bytes = Sent(m, rabbit);
   CHECK(bytes.find("x-opt-tieline-user-id") != std::string::npos);
@@ -184,6 +184,38 @@ TEST_CASE("a user id may travel as an annotation, and arrives all the same") {
   none.clear(Field::kUserId);
   CHECK(Sent(none, rabbit).find("user-id") == std::string::npos);
   CHECK(Difference(none, Received(Sent(Received(Sent(none)), rabbit))) == "");
+}
+
+TEST_CASE("a composite body may travel as data, and arrives all the same") {
+  EncodeOptions rabbit;
+  rabbit.for_rabbitmq = true;
+  for (const Value& value : EveryValue()) {
+    const Message m = Message().set_value_body(value).set_subject("s");
+    const std::string bytes = Sent(m, rabbit);
+    const bool marked = bytes.find("x-opt-tieline-body") != std::string::npos;
+    CHECK(marked == (value.type() >= Type::kList));
+    CHECK(Difference(m, Received(bytes)) == "");
+    // Passing on wraps and unwraps it.
+    CHECK(Sent(Received(Sent(m)), rabbit) == bytes);
+    CHECK(Sent(Received(bytes)) == Sent(m));
+    CHECK(Received(bytes).annotations().empty());
+  }
+}
+
+TEST_CASE("a mark on data that is no value, or in pieces, means nothing") {
+  const std::string mark = Bin("00 53 72 c1 1a 02 a3 12") +
+                           "x-opt-tieline-body" + Bin("a3 03 666f6f");
+  const Message one = Received(mark + Bin("00 53 75 a0 02 4141"));
+  CHECK(one.body_kind() == BodyKind::kData);
+  CHECK(one.body_value().is_null());
+  const Message two = Received(
+      mark + Bin("00 53 75 a0 01 41 00 53 75 a0 01 41 00 53 78 c1 01 00"));
+  CHECK(two.body_kind() == BodyKind::kData);
+  CHECK(two.body_view() == "AA");
+  CHECK(two.body_value().is_null());
+  const Message held = Received(mark + Bin("00 53 75 a0 01 41"));
+  CHECK(held.body_kind() == BodyKind::kValue);
+  CHECK(held.body_value() == Value(true));
 }
 
 TEST_CASE("an unchanged message is passed on but for its header") {
