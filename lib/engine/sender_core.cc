@@ -605,7 +605,7 @@ void SenderCore::FinishBatch(SendBatchState* batch) {
   if (batch->observer != nullptr) {
     done_.push_back(batch);
   } else if (!batch->callback) {
-    batch->Finish();
+    finished_.push_back(batch);
   } else {
     CallBack(batch);
   }
@@ -633,17 +633,22 @@ void SenderCore::CallBack(SendBatchState* batch) {
 
 void SenderCore::SettleCounts() {
   if (resolved_now_ == 0 && turn_counts_.resent == 0) return;
-  MutexLock lock(&mu_);
-  pending_ -= resolved_now_;
-  pending_bytes_ -= resolved_bytes_now_;
-  resolved_now_ = 0;
-  resolved_bytes_now_ = 0;
-  counts_.accepted += turn_counts_.accepted;
-  counts_.rejected += turn_counts_.rejected;
-  counts_.failed += turn_counts_.failed;
-  counts_.resent += turn_counts_.resent;
-  turn_counts_ = {};
-  room_cv_.NotifyAll();
+  {
+    MutexLock lock(&mu_);
+    pending_ -= resolved_now_;
+    pending_bytes_ -= resolved_bytes_now_;
+    resolved_now_ = 0;
+    resolved_bytes_now_ = 0;
+    counts_.accepted += turn_counts_.accepted;
+    counts_.rejected += turn_counts_.rejected;
+    counts_.failed += turn_counts_.failed;
+    counts_.resent += turn_counts_.resent;
+    turn_counts_ = {};
+    room_cv_.NotifyAll();
+  }
+  // Only now: whoever has a result finds the room that it took free again.
+  for (SendBatchState* batch : finished_) batch->Finish();
+  finished_.clear();
 }
 
 void SenderCore::Expire(absl::Time now) {

@@ -132,6 +132,7 @@ class SenderCore final : public EndpointUser, public driver::SenderSink {
   std::vector<SendBatchState*> done_;
   uint32_t resolved_now_ = 0;
   uint64_t resolved_bytes_now_ = 0;
+  std::vector<SendBatchState*> finished_;  // blocking calls to wake
   SenderMetrics turn_counts_;
 
   mutable Mutex mu_;
