@@ -65,6 +65,15 @@ void Client::Retire() {
   Reaper::Get().Post([this] { delete this; });
 }
 
+void Client::LeaveSoon() {
+  Ref();
+  Reaper::Get().Post([this] {
+    rd_kafka_consumer_close(rk_);
+    SkipLeave();
+    Unref();
+  });
+}
+
 Client::~Client() {
   if (rk_ == nullptr) return;
   rd_kafka_destroy_flags(rk_, skip_leave_.load(std::memory_order_relaxed)

@@ -69,6 +69,9 @@ class Client {
   void KeepUntilFreed(std::shared_ptr<void> baggage) {
     baggage_ = std::move(baggage);
   }
+  // A consumer leaves its group, on the Reaper's thread: messages that are
+  // still held must not keep a member alive that nobody reads.
+  void LeaveSoon();
   // The broker is out of reach, or the group was left: freeing need not.
   void SkipLeave() { skip_leave_.store(true, std::memory_order_relaxed); }
 

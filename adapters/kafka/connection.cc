@@ -61,7 +61,7 @@ KafkaConnection::KafkaConnection(const BrokerConfig& broker,
       control_(std::move(control)),
       control_queue_(rd_kafka_queue_get_main(control_->rk())),
       background_(waker),
-      nudges_(waker),
+      brief_(waker),
       now_(now),
       next_(now),
       contact_deadline_(now + broker.connect_timeout) {
@@ -131,7 +131,7 @@ driver::Progress KafkaConnection::Run(absl::Time now) {
   // Cleared before the queues are read: what comes later wakes again.
   if (read(fd_, &count, sizeof(count)) > 0) progress.worked = true;
   if (background_.RunResults() > 0) progress.worked = true;
-  nudges_.RunResults();
+  brief_.RunResults();
   PollControl();
   if (state_ == State::kConnecting && contact_error_ &&
       now >= contact_deadline_) {
@@ -186,9 +186,10 @@ void KafkaConnection::Judge(rd_kafka_resp_err_t error, const Client& client) {
 
 void KafkaConnection::Verify(const Client& client) {
   if (std::exchange(verifying_, true)) return;
-  const bool posted =
-      Post([this, control = std::make_shared<ClientRef>(control_.Share()),
-            reasons = client.Reasons()](const std::atomic<bool>& stop) {
+  const bool posted = brief_.Post(
+      [this, control = std::make_shared<ClientRef>(control_.Share()),
+       reasons = client.Reasons()](
+          const std::atomic<bool>& stop) -> Background::Result {
         const absl::Status status =
             Ping(*control->get(), {absl::Now() + kVerify, &stop});
         return [this, status, reasons] {
@@ -400,7 +401,7 @@ void KafkaConnection::AskStart(Receiver* receiver, uint32_t round,
 
 void KafkaConnection::Nudge(Receiver* receiver,
                             Owned<rd_kafka_topic_partition_list_t> list) {
-  nudges_.Post(
+  brief_.Post(
       [client = std::make_shared<ClientRef>(receiver->ShareClient()),
        asked = std::shared_ptr<rd_kafka_topic_partition_list_t>(
            std::move(list))](const std::atomic<bool>&) -> Background::Result {

@@ -90,7 +90,7 @@ class KafkaConnection final : public driver::Connection {
   ClientRef control_;
   Owned<rd_kafka_queue_t> control_queue_;
   Background background_;
-  Background nudges_;
+  Background brief_;  // what must not wait behind a slow answer
   State state_ = State::kConnecting;
   absl::Time now_;
   absl::Time next_;

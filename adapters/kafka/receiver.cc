@@ -57,6 +57,13 @@ Receiver::~Receiver() {
 
 void Receiver::Orphan() {
   connection_ = nullptr;
+  LetGo();
+  state_ = State::kClosed;
+}
+
+// Gives up everything that belongs to the client, and membership in its group.
+void Receiver::LetGo() {
+  if (!client_) return;
   for (Partition* lane : active_) Discard(lane);
   for (rd_kafka_message_t* record : pending_) rd_kafka_message_destroy(record);
   pending_.clear();
@@ -67,8 +74,9 @@ void Receiver::Orphan() {
     rd_kafka_queue_io_event_enable(queue->get(), -1, nullptr, 0);
     queue->reset();
   }
+  dirty_.clear();
+  if (state_ != State::kClosed) client_->LeaveSoon();
   client_ = ClientRef();
-  state_ = State::kClosed;
 }
 
 Partition* Receiver::Find(int32_t partition) {
@@ -469,9 +477,9 @@ bool Receiver::ContinueClose(absl::Time now) {
 
 void Receiver::Lose(const absl::Status& why) {
   if (state_ == State::kClosed) return;
-  client_->SkipLeave();
   for (Partition* lane : active_) AnswerOpen(lane, why);
   FlushSettled();
+  LetGo();
   state_ = State::kClosed;
 }
 

@@ -102,6 +102,7 @@ class Receiver final : public driver::ReceiverDriver {
   bool ContinueClose(absl::Time now);
   void Fail(const absl::Status& why);
   void Discard(Partition* lane);
+  void LetGo();
   Partition* Find(int32_t partition);
   void Emit(const Partition& lane, driver::LaneState state,
             absl::Time until = absl::InfiniteFuture(),
