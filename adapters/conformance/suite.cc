@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+
 namespace tieline::conformance {
 namespace {
 
@@ -61,6 +63,9 @@ void RunBehaviour(Backend* backend, const Behaviour& behaviour) {
   REQUIRE(backend->started.ok());
   std::vector<std::string> violations;
   {
+    // Also after a failed assertion, which is thrown: the next must not meet
+    // a broker that is still held up.
+    const absl::Cleanup heal = [harness] { harness->AfterBehaviour(); };
     Rig rig(harness, &backend->known);
     try {
       behaviour.body(rig);
@@ -69,7 +74,6 @@ void RunBehaviour(Backend* backend, const Behaviour& behaviour) {
     }
     violations = rig.violations();
   }
-  harness->AfterBehaviour();
   for (const std::string& what : violations) {
     FAIL_CHECK("a rule for every driver was broken: " << what);
   }

@@ -113,6 +113,7 @@ class KafkaHarness final : public conformance::Harness {
   }
   absl::Status Resume() override {
     proxied_->proxy->Release();
+    proxied_->proxy->Accept();
     return absl::OkStatus();
   }
   void AfterBehaviour() override {
