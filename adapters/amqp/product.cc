@@ -28,7 +28,7 @@ Capabilities CapabilitiesOf(Product product) {
       can.add(Capability::kOrdering)
           .add(Capability::kTtl)
           .add(Capability::kCreateEntity);
-      can.dropped_fields = {"subject", "user_id"};
+      can.dropped_fields = {"subject"};
       break;
     case Product::kOther:
       break;

@@ -163,8 +163,8 @@ void AmqpReceiver::OnDelivery(wire::Link* link, wire::Delivery delivery) {
   one.token = TokenOf(id);
   one.message = *std::move(message);
   if (connection_->product() == Product::kRabbitMq &&
-      one.message.has(Field::kSubject)) {
-    // RabbitMQ puts its routing key there, whatever was sent.
+      one.message.subject() == spec_.queue.entity) {
+    // Where a message has none, RabbitMQ puts its routing key there.
     one.message.clear(Field::kSubject);
   }
   one.position = facts.sequence_number;

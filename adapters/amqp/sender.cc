@@ -116,19 +116,10 @@ size_t AmqpSender::Submit(std::span<const driver::Outbound> batch,
 }
 
 void AmqpSender::SubmitOne(const driver::Outbound& one) {
-  const Message* message = one.message;
-  Message without_user;
-  if (connection_->product() == Product::kRabbitMq &&
-      message->has(Field::kUserId) &&
-      message->user_id() != connection_->settings().engine.user) {
-    // RabbitMQ closes the link for a user id that is not the sender's own.
-    without_user = *message;
-    without_user.clear(Field::kUserId);
-    message = &without_user;
-  }
   wire::Writer* writer = link_->Begin(one.cookie, false, 0);
   Bytes rest;
-  absl::Status encoded = wire::EncodeMessage(*message, encode_, writer, &rest);
+  absl::Status encoded =
+      wire::EncodeMessage(*one.message, encode_, writer, &rest);
   if (!encoded.ok()) {
     link_->Cancel();
     Refuse(one.cookie, Annotate(encoded, Where()));

@@ -54,13 +54,11 @@ class Run {
     if (!sender.ok()) return sender.status();
     sender_ = *std::move(sender);
     for (uint64_t i = 0; i < options_.backlog; i += kBatch) {
-      TIELINE_RETURN_IF_ERROR(
-          Send(std::min(kBatch, options_.backlog - i)));
+      TIELINE_RETURN_IF_ERROR(Send(std::min(kBatch, options_.backlog - i)));
     }
     ReceiverOptions with;
     with.credit = 2 * kBatch;
-    auto receiver =
-        bus_->OpenReceiver("memory://scale/used?ordered=key", with);
+    auto receiver = bus_->OpenReceiver("memory://scale/used?ordered=key", with);
     if (!receiver.ok()) return receiver.status();
     receiver_ = *std::move(receiver);
     // Everything that is made on the way is made before it is counted.
