@@ -605,6 +605,8 @@ void SenderCore::FinishBatch(SendBatchState* batch) {
   if (batch->observer != nullptr) {
     done_.push_back(batch);
   } else if (!batch->callback) {
+    // Whoever waits may be gone before Finish has returned.
+    batch->Ref();
     finished_.push_back(batch);
   } else {
     CallBack(batch);
@@ -647,7 +649,10 @@ void SenderCore::SettleCounts() {
     room_cv_.NotifyAll();
   }
   // Only now: whoever has a result finds the room that it took free again.
-  for (SendBatchState* batch : finished_) batch->Finish();
+  for (SendBatchState* batch : finished_) {
+    batch->Finish();
+    batch->Unref();
+  }
   finished_.clear();
 }
 
