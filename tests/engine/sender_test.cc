@@ -1,6 +1,7 @@
 // Sends under faults: what becomes of each message, and when it is told.
 #include "tieline/sender.h"
 
+#include <future>
 #include <map>
 #include <set>
 #include <string>
@@ -151,9 +152,10 @@ TEST_CASE(
       sender->Send(Message("late"), {.timeout = absl::Milliseconds(30)});
   CHECK(late.state == SendState::kNotSent);
   CHECK(late.status.code() == absl::StatusCode::kResourceExhausted);
-  std::thread waiting([&] { CHECK(sender->Send(Message("waits")).ok()); });
+  auto waiting = std::async(std::launch::async,
+                            [&] { return sender->Send(Message("waits")); });
   rig.broker->Stall(false);
-  waiting.join();
+  CHECK(waiting.get().ok());
   CHECK(sender->Flush(kLong).ok());
   CHECK(Eventually([&] { return results == 10; }));
 }
@@ -206,15 +208,14 @@ TEST_CASE("closing gives every pending send its one result") {
                             })
                 .ok());
   }
-  std::thread blocked([&] {
-    const SendResult r = sender->Send(Message("b"));
-    CHECK(r.status.code() == absl::StatusCode::kCancelled);
-    CHECK(r.state == SendState::kUnknown);
-  });
+  auto blocked = std::async(std::launch::async,
+                            [&] { return sender->Send(Message("b")); });
   REQUIRE(Eventually([&] { return rig.broker->submits() == 101; }));
   CHECK(sender->Close(absl::Milliseconds(20)).code() ==
         absl::StatusCode::kDeadlineExceeded);
-  blocked.join();
+  const SendResult cut_off = blocked.get();
+  CHECK(cut_off.status.code() == absl::StatusCode::kCancelled);
+  CHECK(cut_off.state == SendState::kUnknown);
   CHECK(Eventually([&] { return calls == 20; }));
   CHECK(rig.bus->Close(kLong).ok());
   CHECK(calls == 20);

@@ -265,6 +265,24 @@ class Text(unittest.TestCase):
                                without_comments(text(n)))]
         self.assertEqual([], faults)
 
+    def test_no_assertions_in_threads(self):
+        """test assertions are made on the test's own thread alone"""
+        # The test framework's assertions are not safe on two threads at once.
+        began = re.compile(r"std::(?:j?thread\b[^;{]*\(|async\()[^;{]*\{")
+        faults = []
+        for name in sources("tests/"):
+            source = without_comments(text(name))
+            for found in began.finditer(source):
+                depth, end = 1, found.end()
+                while depth and end < len(source):
+                    depth += {"{": 1, "}": -1}.get(source[end], 0)
+                    end += 1
+                if re.search(r"\b(?:CHECK|REQUIRE|FAIL|INFO|CAPTURE)\w*\(",
+                             source[found.start():end]):
+                    line = source.count("\n", 0, found.start()) + 1
+                    faults.append(f"{name}:{line}")
+        self.assertEqual([], faults)
+
     def test_ends_with_newline(self):
         """text files end with one newline and have no trailing blanks"""
         faults = [n for n in self.written()
