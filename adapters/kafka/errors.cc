@@ -110,6 +110,13 @@ absl::Status ConnectStatus(rd_kafka_resp_err_t error, std::string_view hosts,
                       "and SASL mechanism",
                       hosts, why);
   }
+  // librdkafka has no code of its own for a handshake that the other side ends.
+  if (why.find("certificate") != std::string_view::npos) {
+    return MakeStatus(absl::StatusCode::kUnauthenticated,
+                      "{}: the TLS handshake failed: {}; check tls.ca, "
+                      "tls.cert, tls.key and the host's name",
+                      hosts, why);
+  }
   return MakeStatus(absl::StatusCode::kUnavailable,
                     "{}: no connection: {}; check host, port, TLS settings "
                     "and that the broker runs",

@@ -28,8 +28,10 @@ bool IsOfEntity(rd_kafka_resp_err_t error);
 driver::Fate FateOf(rd_kafka_resp_err_t error, rd_kafka_msg_status_t status);
 
 // Why a client could not connect, from the last error and the reasons that its
-// log gave. Recognises the SCRAM nonce fault of clients before 2.6.1 against
-// Kafka 4 brokers, which those report as wrong credentials.
+// log gave: kUnauthenticated for refused credentials and certificates of either
+// side, else kUnavailable. Recognises the SCRAM nonce fault of clients
+// before 2.6.1 against Kafka 4 brokers, which those report as wrong
+// credentials.
 absl::Status ConnectStatus(rd_kafka_resp_err_t error, std::string_view hosts,
                            std::string_view reasons, bool scram,
                            int client_version);

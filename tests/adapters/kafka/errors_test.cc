@@ -72,6 +72,9 @@ TEST_CASE("a failed connection names the host and the reason") {
   CHECK(status.code() == absl::StatusCode::kUnavailable);
   CHECK(Says(status, "h:1"));
   CHECK(Says(status, "refused"));
+  CHECK(ConnectStatus(RD_KAFKA_RESP_ERR__TRANSPORT, "broker b (h:1)",
+                      "SSL routines::sslv3 alert bad certificate", false, 0)
+            .code() == absl::StatusCode::kUnauthenticated);
 }
 
 }  // namespace
