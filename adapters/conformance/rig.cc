@@ -124,8 +124,13 @@ Sender& Rig::BeginSender(const QueueConfig& queue, Peer* peer, bool ordered) {
 
 Sender& Rig::OpenSender(const QueueConfig& queue, Peer* peer, bool ordered) {
   Sender& sender = BeginSender(queue, peer, ordered);
-  Until([&] { return sender.opened > 0 || sender.closed.has_value(); });
+  const Peer& on = peer == nullptr ? Main() : *peer;
+  Until([&] {
+    return sender.opened > 0 || sender.closed.has_value() ||
+           on.lost.has_value();
+  });
   INFO("opening a sender: " << (sender.closed ? sender.closed->ToString()
+                                : on.lost     ? on.lost->ToString()
                                               : "no answer"));
   REQUIRE(sender.opened == 1);
   return sender;
@@ -149,8 +154,13 @@ Receiver& Rig::BeginReceiver(const QueueConfig& queue, Peer* peer) {
 
 Receiver& Rig::OpenReceiver(const QueueConfig& queue, Peer* peer) {
   Receiver& receiver = BeginReceiver(queue, peer);
-  Until([&] { return receiver.opened > 0 || receiver.closed.has_value(); });
+  const Peer& on = peer == nullptr ? Main() : *peer;
+  Until([&] {
+    return receiver.opened > 0 || receiver.closed.has_value() ||
+           on.lost.has_value();
+  });
   INFO("opening a receiver: " << (receiver.closed ? receiver.closed->ToString()
+                                  : on.lost       ? on.lost->ToString()
                                                   : "no answer"));
   REQUIRE(receiver.opened == 1);
   return receiver;

@@ -136,7 +136,12 @@ class Engine {
   void OnLinkDetach(pn_link_t* link);
   void Lost(const Condition& why);
   Session* AddSession(pn_session_t* session, bool own);
+  // A session of ours; begun now, or once the peer has confirmed the ends that
+  // it owes us (RabbitMQ may answer a Begin that takes an ended session's
+  // channel before that End, which no peer can tell from a second Begin).
   Session* BeginSession();
+  void StartSession(Session* session);
+  void StartWaiting();
   void EndSession(Session* session);
   // Frees what both sides are done with.
   void Sweep();
@@ -155,6 +160,8 @@ class Engine {
   std::vector<Session*> by_channel_;  // by the peer's channel
   std::vector<Link*> dirty_links_;
   std::vector<Session*> dirty_sessions_;
+  size_t ends_owed_ = 0;  // sessions that we ended and the peer has not yet
+  std::vector<Session*> waiting_;  // to begin after that
   Session* opening_session_ = nullptr;
   Link* opening_link_ = nullptr;
   std::string_view frame_;  // the one being handled

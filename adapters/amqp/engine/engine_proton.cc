@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "adapters/amqp/engine/engine.h"
 #include "adapters/amqp/wire/cursor.h"
@@ -208,14 +209,17 @@ void Engine::OnSessionEnd(pn_session_t* pn_session) {
     Link* link = session->links_[i].get();
     if (!link->remote_closed_) link->OnRemoteDetach(why);
   }
+  if (session->closing_) --ends_owed_;
   EndSession(session);
   sweep_ = true;
+  StartWaiting();
 }
 
 void Engine::EndSession(Session* session) {
   if (session->closing_) return;
   session->Flush();
   session->closing_ = true;
+  if (!session->ended_) ++ends_owed_;
   pn_session_close(session->session_);
   DrainEvents();
   Pull();
@@ -260,12 +264,34 @@ void Engine::OnLinkDetach(pn_link_t* pn_link) {
 
 Session* Engine::BeginSession() {
   Session* session = AddSession(pn_session(driver_.connection), true);
+  session->waits_ = ends_owed_ > 0;
+  if (session->waits_) {
+    waiting_.push_back(session);
+  } else {
+    StartSession(session);
+  }
+  return session;
+}
+
+void Engine::StartSession(Session* session) {
   opening_session_ = session;
   pn_session_open(session->session_);
   DrainEvents();
   Pull();
   opening_session_ = nullptr;
-  return session;
+}
+
+void Engine::StartWaiting() {
+  if (ends_owed_ > 0 || closed_) return;
+  for (Session* session : std::exchange(waiting_, {})) {
+    session->waits_ = false;
+    StartSession(session);
+    for (const std::unique_ptr<Link>& link : session->links_) {
+      OpenLink(link.get());
+      if (link->closing_) CloseLink(link.get(), {});
+      link->MarkDirty();
+    }
+  }
 }
 
 void Engine::Ping() { BeginSession()->ping_ = true; }
@@ -299,6 +325,7 @@ Link* Engine::Attach(const LinkSpec& spec, LinkHandler* handler) {
 }
 
 void Engine::OpenLink(Link* link) {
+  if (link->session_->waits_) return;
   opening_link_ = link;
   pn_link_open(link->link_);
   DrainEvents();
@@ -309,7 +336,7 @@ void Engine::OpenLink(Link* link) {
 void Engine::CloseLink(Link* link, const Condition& why) {
   link->closing_ = true;
   sweep_ = true;
-  if (closed_) return;
+  if (closed_ || link->session_->waits_) return;
   Write(why, pn_link_condition(link->link_));
   pn_link_close(link->link_);
   DrainEvents();

@@ -80,6 +80,7 @@ class Session {
   const bool own_;
   uint16_t channel_ = 0;
   bool has_channel_ = false;
+  bool waits_ = false;    // not begun by us yet
   bool begun_ = false;    // by the peer
   bool ended_ = false;    // by the peer
   bool closing_ = false;  // by us

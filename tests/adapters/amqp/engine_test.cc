@@ -187,6 +187,32 @@ TEST_CASE("links come and go without a trace") {
   CHECK(pair.client.closed == 0);
 }
 
+TEST_CASE("a channel is begun again only once the peer has ended it") {
+  Pair pair;
+  pair.server.credit = 5;
+  pair.Attach(true, "first")->Release();
+  GiveInput(&pair.server.engine, TakeOutput(&pair.client.engine));  // detach
+  GiveInput(&pair.client.engine, TakeOutput(&pair.server.engine));
+  GiveInput(&pair.server.engine, TakeOutput(&pair.client.engine));  // end
+  const std::string late = TakeOutput(&pair.server.engine);
+  REQUIRE(!late.empty());
+  wire::LinkSpec spec;
+  spec.sender = true;
+  spec.name = spec.address = "second";
+  wire::Link* second = pair.client.engine.Attach(spec, &pair.client);
+  spec.name = "third";
+  pair.client.engine.Attach(spec, &pair.client)->Release();
+  CHECK(TakeOutput(&pair.client.engine).empty());
+  GiveInput(&pair.client.engine, late);
+  pair.Run();
+  REQUIRE(pair.client.attached.size() >= 2);
+  REQUIRE(pair.client.Send(second, 1, "m"));
+  pair.Run();
+  CHECK(pair.server.bodies == std::vector<std::string>{"m"});
+  CHECK(pair.server.detached.size() == 2);
+  CHECK(pair.client.closed == 0);
+}
+
 TEST_CASE("what was never written is told apart from what may have left") {
   Pair pair;
   pair.server.credit = 10;
