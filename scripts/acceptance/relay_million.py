@@ -3,7 +3,8 @@
 `tieline relay` from Artemis through Kafka to a second Artemis, 1,000,000
 messages with keys, every kind of body and field, and properties of every type;
 the same through RabbitMQ with 100,000. The far end makes each message anew from
-its number and compares all of it. The full form writes the table of what came
+its number and compares all of it; order, but for what has a deliver-at or a
+priority, by which brokers reorder. The full form writes the table of what came
 through into docs/guide/message-mapping.md.
 """
 

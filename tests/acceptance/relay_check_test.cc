@@ -39,8 +39,8 @@ TEST_CASE("the messages have every kind of body and every type") {
   }
   for (const char* what :
        {"null body", "data body", "value body", "sequence body", "subject",
-        "ttl", "created", "expires", "user id", "annotation x-opt-note",
-        "footer crc", "correlation id (uuid)"}) {
+        "ttl", "created", "expires", "deliver at", "priority", "user id",
+        "annotation x-opt-note", "footer crc", "correlation id (uuid)"}) {
     CHECK(seen.contains(what));
   }
 }
@@ -60,6 +60,21 @@ TEST_CASE("what is lost, doubled, out of order or strange is counted") {
   CHECK(tally.disordered() == 1);
   CHECK(tally.strangers() == 2);
   CHECK_FALSE(tally.ok());
+}
+
+TEST_CASE("what has a deliver-at or priority may come in any order") {
+  const Plan plan{.keys = 1};
+  for (const uint64_t free : {4, 5}) {
+    const Message late = MakeMessage(plan, free);
+    REQUIRE_FALSE(KeepsOrder(late));
+    Tally tally(plan, 7, {});
+    for (uint64_t i = 0; i < 7; ++i) {
+      if (i != free) tally.Add(MakeMessage(plan, i));
+    }
+    tally.Add(late);
+    CHECK(tally.ok());
+  }
+  CHECK(KeepsOrder(MakeMessage(plan, 3)));
 }
 
 TEST_CASE("a lost or changed field is a fault unless it may differ") {

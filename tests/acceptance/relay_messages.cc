@@ -135,7 +135,8 @@ void SetFields(const Plan& plan, uint64_t i, Message* m) {
   if (i % 11 == 0) m->set_ttl(absl::Hours(24) + absl::Milliseconds(i % 1000));
   if (i % 11 == 1) m->set_created(absl::FromUnixMillis(ms));
   if (i % 11 == 2) m->set_expires(absl::FromUnixMillis(ms + 800000000000));
-  // No deliver-at: Artemis delivers what was scheduled out of the key's order.
+  if (i % 59 == 4) m->set_deliver_at(absl::FromUnixMillis(ms));
+  if (i % 59 == 5) m->set_priority(static_cast<uint8_t>(i % 10));
   if (i % 13 == 0) {
     m->set_annotation("x-opt-note", Value(static_cast<int64_t>(i)));
   }
@@ -225,6 +226,10 @@ Message MakeMessage(const Plan& plan, uint64_t i) {
   return m;
 }
 
+bool KeepsOrder(const Message& sent) {
+  return !sent.has(Field::kDeliverAt) && !sent.has(Field::kPriority);
+}
+
 std::optional<uint64_t> NumberOf(const Message& message) {
   const std::string_view id = message.id();
   uint64_t number = 0;
@@ -266,6 +271,7 @@ Comparison Compare(const Message& sent, const Message& got) {
   field("created", Field::kCreated, &Message::created);
   field("expires", Field::kExpires, &Message::expires);
   field("deliver at", Field::kDeliverAt, &Message::deliver_at);
+  field("priority", Field::kPriority, &Message::priority);
   c.AddAll("property ", sent.properties(), got.properties());
   c.AddAll("annotation ", sent.annotations(), got.annotations());
   c.AddAll("footer ", sent.footer(), got.footer());

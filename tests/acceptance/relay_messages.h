@@ -28,6 +28,10 @@ struct Plan {
 // properties; every type of value, kind of body and field comes in turn.
 Message MakeMessage(const Plan& plan, uint64_t i);
 
+// Whether its place among the messages of its key is promised: not with a
+// deliver-at, though long past, or a priority, by which brokers may reorder.
+bool KeepsOrder(const Message& sent);
+
 // The number of a message by its id; nullopt when it is none of the run's.
 std::optional<uint64_t> NumberOf(const Message& message);
 

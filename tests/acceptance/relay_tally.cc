@@ -31,20 +31,25 @@ void Tally::Add(const Message& got) {
   if (seen_[*i]) return;  // a duplicate
   seen_[*i] = true;
   ++unique_;
-  const auto seq = static_cast<int64_t>(*i / plan_.keys);
-  int64_t& last = last_of_key_[*i % plan_.keys];
+  const Message sent = MakeMessage(plan_, *i);
+  if (KeepsOrder(sent)) JudgeOrder(*i);
+  Judge(*i, sent, got);
+}
+
+void Tally::JudgeOrder(uint64_t i) {
+  const auto seq = static_cast<int64_t>(i / plan_.keys);
+  int64_t& last = last_of_key_[i % plan_.keys];
   if (seq < last) {
     ++disordered_;
-    Fault(fmt::format("m-{}: number {} of its key after number {}", *i, seq,
+    Fault(fmt::format("m-{}: number {} of its key after number {}", i, seq,
                       last));
   } else {
     last = seq;
   }
-  Judge(*i, got);
 }
 
-void Tally::Judge(uint64_t i, const Message& got) {
-  const Comparison c = Compare(MakeMessage(plan_, i), got);
+void Tally::Judge(uint64_t i, const Message& sent, const Message& got) {
+  const Comparison c = Compare(sent, got);
   for (const std::string& what : c.compared) ++fields_[what].compared;
   std::vector<std::string> bad;
   for (const std::string& what : c.lost) {

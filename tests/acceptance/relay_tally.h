@@ -29,7 +29,8 @@ class Tally {
   bool complete() const { return unique_ == count_; }
   uint64_t lost() const { return count_ - unique_; }
   uint64_t duplicates() const { return received_ - strangers_ - unique_; }
-  // Messages that came, for the first time, after a later one of their key.
+  // Messages that came, for the first time, after a later one of their key;
+  // neither counts unless it keeps order (KeepsOrder).
   uint64_t disordered() const { return disordered_; }
   // Messages that are none of the run's.
   uint64_t strangers() const { return strangers_; }
@@ -42,7 +43,8 @@ class Tally {
   std::string Report() const;
 
  private:
-  void Judge(uint64_t i, const Message& got);
+  void JudgeOrder(uint64_t i);
+  void Judge(uint64_t i, const Message& sent, const Message& got);
   void Fault(std::string text);
 
   struct Counts {
