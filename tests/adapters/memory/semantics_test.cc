@@ -1,0 +1,203 @@
+// What the memory broker means, seen through a bus: topics, copies for
+// subscriptions, time on an injected clock, and the faults that tests ask for.
+#include <atomic>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tieline/bus.h"
+#include "tieline/memory.h"
+
+namespace tieline {
+namespace {
+
+constexpr absl::Duration kSoon = absl::Seconds(20);
+constexpr absl::Duration kNow = absl::Milliseconds(50);
+
+struct Rig {
+  Rig() {
+    memory::Register();
+    static std::atomic<int> made{0};
+    name = "semantics" + std::to_string(made++);
+    memory::BrokerOptions options;
+    options.clock = &clock;
+    broker = *memory::Broker::Create(name, options);
+    BusOptions with;
+    with.clock = &clock;
+    bus = *Bus::Open(Config{}, with);
+  }
+  ~Rig() {
+    bus.reset();
+    memory::Broker::Remove(name);
+  }
+  std::string Url(const std::string& entity) const {
+    return "memory://" + name + "/" + entity;
+  }
+  SendResult Send(const std::string& entity, Message message) {
+    auto sender = *bus->OpenSender(Url(entity));
+    return sender->Send(std::move(message));
+  }
+  // Bodies that are there now, completed.
+  std::multiset<std::string> Take(const std::string& entity, size_t wanted) {
+    auto receiver = *bus->OpenReceiver(Url(entity));
+    std::multiset<std::string> bodies;
+    while (bodies.size() < wanted) {
+      auto batch = receiver->ReceiveBatch(wanted - bodies.size(), kSoon);
+      REQUIRE(batch.ok());
+      for (Delivery& d : *batch) {
+        bodies.emplace(d.message().body_view());
+        REQUIRE(d.Complete().ok());
+      }
+    }
+    REQUIRE(receiver->Flush(kSoon).ok());
+    REQUIRE(receiver->Close(kSoon).ok());
+    return bodies;
+  }
+  size_t Active(const std::string& entity) const {
+    return broker->Inspect(entity)->active;
+  }
+
+  ManualClock clock;
+  std::string name;
+  std::shared_ptr<memory::Broker> broker;
+  std::unique_ptr<Bus> bus;
+};
+
+using Bodies = std::multiset<std::string>;
+
+TEST_CASE("a topic gives each subscription a copy of what its rule takes") {
+  Rig rig;
+  REQUIRE(rig.broker->CreateTopic("news").ok());
+  const auto subscribe = [&](const char* to, memory::Broker::Rule rule) {
+    return rig.broker->CreateSubscription("news", to, {}, std::move(rule)).ok();
+  };
+  REQUIRE(subscribe("all", nullptr));
+  REQUIRE(subscribe("even", [](const Message& m) {
+    return (m.body_view().back() - '0') % 2 == 0;
+  }));
+  REQUIRE(subscribe("none", [](const Message&) { return false; }));
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(rig.Send("news", Message(std::to_string(i))).ok());
+  }
+  CHECK(rig.Active("news/Subscriptions/none") == 0);
+  CHECK(rig.Take("news/Subscriptions/all", 4) == Bodies{"0", "1", "2", "3"});
+  CHECK(rig.Active("news/Subscriptions/even") == 2);
+  CHECK(rig.Take("NEWS/subscriptions/EVEN", 2) == Bodies{"0", "2"});
+}
+
+TEST_CASE("a topic without a subscription takes a message and keeps none") {
+  Rig rig;
+  REQUIRE(rig.broker->CreateTopic("void").ok());
+  CHECK(rig.Send("void", Message("gone")).ok());
+  REQUIRE(rig.broker->CreateSubscription("void", "late", {}, nullptr).ok());
+  CHECK(rig.Active("void/Subscriptions/late") == 0);
+  CHECK(rig.broker->CreateSubscription("none", "s", {}, nullptr).code() ==
+        absl::StatusCode::kNotFound);
+  CHECK(rig.broker->CreateTopic("void").code() ==
+        absl::StatusCode::kAlreadyExists);
+}
+
+TEST_CASE("a lock that runs out makes the message another receiver's") {
+  Rig rig;
+  memory::EntityOptions options;
+  options.lock_duration = absl::Seconds(30);
+  REQUIRE(rig.broker->CreateQueue("locked", options).ok());
+  REQUIRE(rig.Send("locked", Message("one")).ok());
+  auto first = *rig.bus->OpenReceiver(rig.Url("locked"));
+  auto delivery = first->Receive(kSoon);
+  REQUIRE(delivery.ok());
+  CHECK(delivery->attempts() == 0);
+  CHECK(delivery->locked_until() - rig.clock.Now() == absl::Seconds(30));
+  rig.clock.Advance(absl::Seconds(31));
+  auto second = *rig.bus->OpenReceiver(rig.Url("locked"));
+  auto again = second->Receive(kSoon);
+  REQUIRE(again.ok());
+  CHECK(again->redelivered());
+  CHECK(again->attempts() == 1);
+  CHECK(delivery->CompleteConfirmed(kSoon).code() ==
+        absl::StatusCode::kAborted);
+  CHECK(again->CompleteConfirmed(kSoon).ok());
+}
+
+TEST_CASE("what expired goes to the dead-letter queue where asked") {
+  Rig rig;
+  memory::EntityOptions options;
+  options.default_ttl = absl::Minutes(1);
+  options.dead_letter_expired = true;
+  REQUIRE(rig.broker->CreateQueue("brief", options).ok());
+  REQUIRE(rig.Send("brief", Message("old")).ok());
+  rig.clock.Advance(absl::Seconds(61));
+  REQUIRE(rig.Send("brief", Message("new")).ok());
+  CHECK(rig.Take("brief", 1) == Bodies{"new"});
+  CHECK(rig.Take("brief/$DeadLetterQueue", 1) == Bodies{"old"});
+}
+
+TEST_CASE("a second message of an id is dropped within the window alone") {
+  Rig rig;
+  memory::EntityOptions options;
+  options.duplicate_window = absl::Minutes(10);
+  REQUIRE(rig.broker->CreateQueue("once", options).ok());
+  const auto send = [&](const char* body) {
+    return rig.Send("once", Message(body).set_id("same")).ok();
+  };
+  REQUIRE(send("first"));
+  REQUIRE(send("dropped"));
+  CHECK(rig.Active("once") == 1);
+  rig.clock.Advance(absl::Minutes(11));
+  REQUIRE(send("later"));
+  CHECK(rig.Take("once", 2) == Bodies{"first", "later"});
+}
+
+TEST_CASE("a full queue takes no more until there is room") {
+  Rig rig;
+  memory::EntityOptions options;
+  options.max_messages = 2;
+  options.max_message_bytes = 1000;
+  REQUIRE(rig.broker->CreateQueue("small", options).ok());
+  REQUIRE(rig.Send("small", Message("1")).ok());
+  REQUIRE(rig.Send("small", Message("2")).ok());
+  auto sender = *rig.bus->OpenSender(rig.Url("small"));
+  std::atomic<bool> taken{false};
+  std::vector<Message> third;
+  third.emplace_back("3");
+  REQUIRE(sender
+              ->SendBatch(std::move(third),
+                          [&](std::span<const SendResult> results) {
+                            taken = results.front().ok();
+                          })
+              .ok());
+  CHECK(rig.Take("small", 3) == Bodies{"1", "2", "3"});
+  CHECK(sender->Flush(kSoon).ok());
+  CHECK(taken);
+  const SendResult large = sender->Send(Message(std::string(2000, 'x')));
+  CHECK(large.state == SendState::kRejected);
+  CHECK(large.status.code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE("a send that a test has refused is told so, and others go on") {
+  Rig rig;
+  REQUIRE(rig.broker->CreateQueue("q", {}).ok());
+  REQUIRE(rig.broker->FailSends("q", memory::SendFault::kRejected, 1).ok());
+  CHECK(rig.Send("q", Message("refused")).state == SendState::kRejected);
+  CHECK(rig.Active("q") == 0);
+  CHECK(rig.Send("q", Message("taken")).ok());
+  CHECK(rig.Active("q") == 1);
+  CHECK(rig.broker->FailSends("none", memory::SendFault::kBusy, 1).code() ==
+        absl::StatusCode::kNotFound);
+}
+
+TEST_CASE("a broker that refuses connections is found again when it stops") {
+  Rig rig;
+  rig.broker->RefuseConnections(true);
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  CHECK(sender->WaitOpen(kNow).code() == absl::StatusCode::kDeadlineExceeded);
+  rig.broker->RefuseConnections(false);
+  rig.clock.Advance(absl::Minutes(1));
+  CHECK(sender->WaitOpen(kSoon).ok());
+  CHECK(sender->Send(Message("after all")).ok());
+  CHECK(rig.Active("q") == 1);
+}
+
+}  // namespace
+}  // namespace tieline
