@@ -132,10 +132,24 @@ def accept(stage, environment):
                   environment)
 
 
+def bench(stage, _):
+    """The short form of each suite: that it measures, not what."""
+    code, listed = stage.run(["scripts/bench", "--list"])
+    names = [line.split()[0] for line in listed.splitlines()]
+    stage.case("scripts/bench --list", code == 0 and bool(names))
+    for name in names:
+        report = paths.ROOT / "build" / "bench" / f"{name}.json"
+        report.unlink(missing_ok=True)
+        code, _ = stage.run(["scripts/bench", "--short", name])
+        stage.case(f"scripts/bench --short {name}",
+                   code == 0 and report.exists())
+
+
 # These use real brokers, started once for all of them.
 WITH_BROKERS = {"test", "asan", "tsan", "accept"}
 STAGES = {"style": style, "lint": lint, "test": test, "asan": sanitize("asan"),
-          "tsan": sanitize("tsan"), "fuzz": fuzz, "accept": accept}
+          "tsan": sanitize("tsan"), "fuzz": fuzz, "accept": accept,
+          "bench": bench}
 
 # The others are run by name: they are not yet known to pass as a whole.
 DEFAULT = ["style", "test"]
