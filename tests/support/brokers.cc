@@ -180,6 +180,13 @@ uint16_t Broker::Port(std::string_view role) const {
 
 std::string Broker::User() const { return Text("/user"); }
 
+std::string Broker::Contents(const std::string& pointer) const {
+  const std::string path = Text(pointer);
+  std::ifstream in(path);
+  if (!in) Fail("can't read " + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 std::string Broker::Password() const {
   std::ifstream in(Text("/password_file"));
   std::string password;

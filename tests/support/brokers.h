@@ -49,6 +49,8 @@ class Broker {
   // A text of the description by its JSON pointer: "/tls/ca",
   // "/tls/client_cert", "/name", "/log"...
   std::string Text(const std::string& pointer) const;
+  // What is in the file that such a text names: "/tls/client_key".
+  std::string Contents(const std::string& pointer) const;
 
   // A proxy before this broker. Kafka announces addresses of its own, so there
   // the broker must have been started with --proxied N, for up to N proxies at

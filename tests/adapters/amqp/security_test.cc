@@ -33,18 +33,6 @@ BrokerConfig OverTls(std::string_view role = "tls") {
   return config;
 }
 
-std::string ReadFile(const std::string& path) {
-  std::string text;
-  FILE* file = std::fopen(path.c_str(), "r");
-  REQUIRE(file != nullptr);
-  char buffer[4096];
-  while (size_t n = std::fread(buffer, 1, sizeof(buffer), file)) {
-    text.append(buffer, n);
-  }
-  std::fclose(file);
-  return text;
-}
-
 std::string MessageOf(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
 }
@@ -111,7 +99,7 @@ TEST_CASE("a client certificate authenticates, by SASL EXTERNAL") {
   BrokerConfig config = OverTls("mtls");
   config.auth = AuthConfig();
   config.tls.cert_file = Artemis().Text("/tls/client_cert");
-  config.tls.key = Secret(ReadFile(Artemis().Text("/tls/client_key")));
+  config.tls.key = Secret(Artemis().Contents("/tls/client_key"));
   CHECK(Try(config) == absl::OkStatus());
 }
 

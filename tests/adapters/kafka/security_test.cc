@@ -42,18 +42,6 @@ BrokerConfig As(BrokerConfig config, SaslMechanism sasl,
   return config;
 }
 
-std::string ReadFile(const std::string& path) {
-  std::string text;
-  FILE* file = std::fopen(path.c_str(), "r");
-  REQUIRE(file != nullptr);
-  char buffer[4096];
-  while (size_t n = std::fread(buffer, 1, sizeof(buffer), file)) {
-    text.append(buffer, n);
-  }
-  std::fclose(file);
-  return text;
-}
-
 // Sends one message and receives it: an error, or OK.
 absl::Status Exchange(BrokerConfig broker) {
   kafka::Register();
@@ -104,7 +92,7 @@ TEST_CASE("Kafka: messages pass through TLS") {
 TEST_CASE("Kafka: a client certificate is shown where it is wanted") {
   BrokerConfig config = OverTls("mtls");
   config.tls.cert_file = Kafka().Text("/tls/client_cert");
-  config.tls.key = Secret(ReadFile(Kafka().Text("/tls/client_key")));
+  config.tls.key = Secret(Kafka().Contents("/tls/client_key"));
   CHECK(Exchange(config) == absl::OkStatus());
 }
 
@@ -148,7 +136,7 @@ TEST_CASE("Kafka: without a client certificate that is wanted, no entry") {
   CheckRefused(OverTls("mtls"), "certificate");
   BrokerConfig config = OverTls("mtls");
   config.tls.cert_file = Kafka().Text("/tls/untrusted_client_cert");
-  config.tls.key = Secret(ReadFile(Kafka().Text("/tls/untrusted_client_key")));
+  config.tls.key = Secret(Kafka().Contents("/tls/untrusted_client_key"));
   CheckRefused(config, "certificate");
 }
 
