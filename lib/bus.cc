@@ -131,7 +131,7 @@ absl::Status Bus::CreateEntity(std::string_view queue, absl::Duration timeout) {
 
 MetricsSnapshot Bus::metrics() const { return core_->metrics(); }
 
-const Config& Bus::config() const { return core_->config(); }
+Config Bus::config() const { return core_->config(); }
 
 int Bus::fd() const { return core_->runner().fd(); }
 

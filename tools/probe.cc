@@ -84,7 +84,8 @@ ProbeResult Probe(Bus* bus, Sender* sender, const std::string& queue,
 absl::StatusOr<driver::Reply> AskBroker(Bus* bus, const std::string& broker,
                                         const driver::Request& request,
                                         absl::Duration timeout) {
-  for (const auto& [name, queue] : bus->config().queues) {
+  const Config config = bus->config();
+  for (const auto& [name, queue] : config.queues) {
     if (queue.broker == broker) return bus->Ask(name, request, timeout);
   }
   // Without a queue of its own, a broker is asked for what it has.

@@ -68,7 +68,8 @@ class Bus {
                                     absl::Duration timeout);
 
   MetricsSnapshot metrics() const;
-  const Config& config() const;
+  // A copy: what it was opened with, and the queues that URLs added since.
+  Config config() const;
 
   // For a host that runs the bus itself (BusOptions::host_runs): readable when
   // there is something to do.

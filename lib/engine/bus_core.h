@@ -42,7 +42,10 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
   absl::StatusOr<QueueConfig> FindQueue(std::string_view queue);
   absl::StatusOr<BrokerConfig> FindBroker(std::string_view name) const;
   MetricsSnapshot metrics() const;
-  const Config& config() const { return config_; }
+  Config config() const {
+    MutexLock lock(&mu_);
+    return config_;
+  }
   Runner& runner() { return runner_; }
 
  private:
@@ -61,7 +64,7 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
   std::atomic<uint64_t> next_sender_{0};
 
   mutable Mutex mu_;
-  Config config_;  // grows by URLs; guarded by mu_ while it does
+  Config config_ ABSL_GUARDED_BY(mu_);  // grows by URLs
   std::map<std::string, std::shared_ptr<Endpoint>> shared_ ABSL_GUARDED_BY(mu_);
   std::vector<std::weak_ptr<Endpoint>> endpoints_ ABSL_GUARDED_BY(mu_);
   std::vector<std::weak_ptr<SenderCore>> senders_ ABSL_GUARDED_BY(mu_);
