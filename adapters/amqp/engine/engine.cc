@@ -15,6 +15,10 @@
 namespace tieline::inline v0::amqp::wire {
 namespace {
 
+// How long the peer may take to confirm the end of a session, before its
+// channel is used again all the same.
+constexpr absl::Duration kEndPatience = absl::Milliseconds(250);
+
 pn_connection_t* NewConnection(const EngineOptions& options) {
   pn_connection_t* connection = pn_connection();
   pn_connection_set_container(connection, options.container_id.c_str());
@@ -131,6 +135,7 @@ bool Engine::CheckRareFrame(uint64_t code, uint16_t channel,
   if (code != kAttach && code != kDetach && code != kEnd) return true;
   Session* session = FindSession(channel);
   if (session == nullptr) {
+    if (code == kEnd && std::erase(given_up_, channel) > 0) return false;
     return Fail("amqp:not-allowed",
                 "no session on channel " + std::to_string(channel));
   }
@@ -281,7 +286,11 @@ absl::Time Engine::Tick(absl::Time now) {
     written_at_ = now;
   }
   if (closed_) return absl::InfiniteFuture();
-  absl::Time next = absl::InfiniteFuture();
+  if (ends_owed_ > 0 && ends_due_ == absl::InfiniteFuture()) {
+    ends_due_ = now + kEndPatience;
+  }
+  if (now >= ends_due_) GiveUpEnds();
+  absl::Time next = ends_due_;
   if (options_.idle_timeout > absl::ZeroDuration()) {
     absl::Time limit = heard_at_ + options_.idle_timeout;
     if (now >= limit) {

@@ -117,7 +117,8 @@ class Engine {
   void OnFrame(std::string_view frame);
   bool OnHotFrame(uint64_t code, uint16_t channel, std::string_view text);
   // Whether a frame for Proton fits the state that the connection is in: not
-  // all that is out of place does Proton notice. False after Fail.
+  // all that is out of place does Proton notice. False when Proton is not to
+  // see it, mostly after Fail.
   bool CheckRareFrame(uint64_t code, uint16_t channel, std::string_view text);
   bool CheckBegin(uint16_t channel, std::string_view text);
   bool CheckAttach(const Session& session, std::string_view text);
@@ -137,12 +138,13 @@ class Engine {
   void Lost(const Condition& why);
   Session* AddSession(pn_session_t* session, bool own);
   // A session of ours; begun now, or once the peer has confirmed the ends that
-  // it owes us (RabbitMQ may answer a Begin that takes an ended session's
-  // channel before that End, which no peer can tell from a second Begin).
+  // it owes us, so that no channel is begun again before it was ended.
   Session* BeginSession();
   void StartSession(Session* session);
   void StartWaiting();
   void EndSession(Session* session);
+  // RabbitMQ loses an End now and then: after a while it is taken as said.
+  void GiveUpEnds();
   // Frees what both sides are done with.
   void Sweep();
   Session* FindSession(uint16_t remote_channel) const {
@@ -161,7 +163,9 @@ class Engine {
   std::vector<Link*> dirty_links_;
   std::vector<Session*> dirty_sessions_;
   size_t ends_owed_ = 0;  // sessions that we ended and the peer has not yet
-  std::vector<Session*> waiting_;  // to begin after that
+  absl::Time ends_due_ = absl::InfiniteFuture();
+  std::vector<Session*> waiting_;   // to begin after that
+  std::vector<uint16_t> given_up_;  // channels whose End may come all the same
   Session* opening_session_ = nullptr;
   Link* opening_link_ = nullptr;
   std::string_view frame_;  // the one being handled

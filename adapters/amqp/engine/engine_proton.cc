@@ -186,6 +186,7 @@ void Engine::OnSessionOpen(pn_session_t* pn_session) {
   uint16_t channel = Load16(frame_.data() + 6);
   Grow(&by_channel_, channel);
   by_channel_[channel] = session;
+  std::erase(given_up_, channel);
   if (accept) {
     pn_session_open(pn_session);
     Pull();
@@ -209,7 +210,9 @@ void Engine::OnSessionEnd(pn_session_t* pn_session) {
     Link* link = session->links_[i].get();
     if (!link->remote_closed_) link->OnRemoteDetach(why);
   }
-  if (session->closing_) --ends_owed_;
+  if (session->closing_ && --ends_owed_ == 0) {
+    ends_due_ = absl::InfiniteFuture();
+  }
   EndSession(session);
   sweep_ = true;
   StartWaiting();
@@ -219,10 +222,27 @@ void Engine::EndSession(Session* session) {
   if (session->closing_) return;
   session->Flush();
   session->closing_ = true;
-  if (!session->ended_) ++ends_owed_;
+  if (!session->ended_) {
+    ++ends_owed_;
+    ends_due_ = absl::InfiniteFuture();  // counted from the next Tick
+  }
   pn_session_close(session->session_);
   DrainEvents();
   Pull();
+}
+
+void Engine::GiveUpEnds() {
+  ends_due_ = absl::InfiniteFuture();
+  for (size_t channel = 0; channel < by_channel_.size(); ++channel) {
+    const Session* session = by_channel_[channel];
+    if (session == nullptr || !session->closing_) continue;
+    const auto number = static_cast<uint16_t>(channel);
+    given_up_.push_back(number);
+    std::string end("\0\0\0\x0c\2\0\0\0\0\x53\x17\x45", 12);
+    end[6] = static_cast<char>(number >> 8);
+    end[7] = static_cast<char>(number & 0xff);
+    ToProton(end);
+  }
 }
 
 void Engine::OnLinkOpen(pn_link_t* pn_link) {

@@ -213,6 +213,34 @@ TEST_CASE("a channel is begun again only once the peer has ended it") {
   CHECK(pair.client.closed == 0);
 }
 
+TEST_CASE("an End that never comes is not waited for, nor minded when late") {
+  Pair pair;
+  pair.server.credit = 5;
+  pair.Attach(true, "first")->Release();
+  GiveInput(&pair.server.engine, TakeOutput(&pair.client.engine));  // detach
+  GiveInput(&pair.client.engine, TakeOutput(&pair.server.engine));
+  GiveInput(&pair.server.engine, TakeOutput(&pair.client.engine));  // end
+  const std::string late = TakeOutput(&pair.server.engine);
+  wire::LinkSpec spec;
+  spec.sender = true;
+  spec.name = spec.address = "second";
+  wire::Link* second = pair.client.engine.Attach(spec, &pair.client);
+  const absl::Time now = absl::FromUnixSeconds(1000);
+  const absl::Time due = pair.client.engine.Tick(now);
+  REQUIRE(due < now + absl::Seconds(1));
+  CHECK(TakeOutput(&pair.client.engine).empty());
+  pair.client.engine.Tick(due);
+  const std::string begin = TakeOutput(&pair.client.engine);
+  CHECK(!begin.empty());
+  GiveInput(&pair.client.engine, late);
+  GiveInput(&pair.server.engine, begin);
+  pair.Run();
+  REQUIRE(pair.client.Send(second, 1, "m"));
+  pair.Run();
+  CHECK(pair.server.bodies == std::vector<std::string>{"m"});
+  CHECK(pair.client.closed == 0);
+}
+
 TEST_CASE("what was never written is told apart from what may have left") {
   Pair pair;
   pair.server.credit = 10;
