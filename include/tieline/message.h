@@ -74,8 +74,8 @@ class Message {
 
   BodyKind body_kind() const;
   // The body's bytes: of a data body, or the text of a string, symbol or binary
-  // value; else empty. The view lives as long as this message's content; the
-  // slice pins it.
+  // value; else empty (from Kafka: the record's bytes). The view lives as long
+  // as this message's content; the slice pins it.
   std::string_view body_view() const;
   Bytes body() const;
   // The value of a kValue or kSequence body; null value otherwise.
