@@ -7,6 +7,24 @@
 #include "lib/base/slab.h"
 
 namespace tieline::inline v0 {
+namespace {
+
+// Fields come and go with messages.
+struct FreeFields {
+  void operator()(MessageFields* fields) const {
+    fields->~MessageFields();
+    SlabFree(fields, sizeof(MessageFields));
+  }
+};
+using OwnedFields = std::unique_ptr<MessageFields, FreeFields>;
+
+template <typename... Args>
+OwnedFields MakeFields(const Args&... args) {
+  return OwnedFields(new (SlabAllocate(sizeof(MessageFields)))
+                         MessageFields(args...));
+}
+
+}  // namespace
 
 MessageRep* MessageRep::Make(size_t inline_body) {
   const size_t size = sizeof(MessageRep) + inline_body;
@@ -14,7 +32,9 @@ MessageRep* MessageRep::Make(size_t inline_body) {
 }
 
 MessageRep::~MessageRep() {
-  delete fields_.load(std::memory_order_acquire);
+  if (MessageFields* fields = fields_.load(std::memory_order_acquire)) {
+    FreeFields()(fields);
+  }
   if (native.handle != nullptr) source->Release(native.handle);
 }
 
@@ -28,7 +48,7 @@ const MessageFields* MessageRep::Fields() const {
   MessageFields* fields = fields_.load(std::memory_order_acquire);
   if (fields != nullptr) return fields;
   if (source == nullptr && id_size_ == 0) return nullptr;
-  auto made = std::make_unique<MessageFields>();
+  OwnedFields made = MakeFields();
   if (source != nullptr) source->Decode(native, made.get());
   if (id_size_ > 0) {
     made->id = std::string(id());
@@ -45,7 +65,7 @@ const MessageFields* MessageRep::Fields() const {
 MessageFields& MessageRep::MutableFields() {
   changed |= driver::kChangedFields;
   if (Fields() == nullptr) {
-    fields_.store(new MessageFields, std::memory_order_release);
+    fields_.store(MakeFields().release(), std::memory_order_release);
   }
   id_size_ = 0;  // from now on the fields' own
   return *fields_.load(std::memory_order_acquire);
@@ -54,7 +74,8 @@ MessageFields& MessageRep::MutableFields() {
 MessageRep* MessageRep::Clone() {
   MessageRep* copy = Make();
   if (const MessageFields* fields = Fields()) {
-    copy->fields_.store(new MessageFields(*fields), std::memory_order_release);
+    copy->fields_.store(MakeFields(*fields).release(),
+                        std::memory_order_release);
   }
   copy->kind = TrueKind();
   copy->has_key = has_key;

@@ -1,30 +1,68 @@
 #include "tieline/properties.h"
 
 #include <algorithm>
+#include <memory>
+
+#include "lib/base/slab.h"
 
 namespace tieline::inline v0 {
 
+Properties::Properties(const Properties& other) {
+  Reserve(other.size_);
+  std::uninitialized_copy(other.begin(), other.end(), list_);
+  size_ = other.size_;
+}
+
+void Properties::Grow(size_t n) {
+  constexpr size_t kFirst = 4;
+  n = std::max({n, size_t{capacity_} * 2, kFirst});
+  auto* const list = static_cast<Property*>(SlabAllocate(n * sizeof(Property)));
+  std::uninitialized_move(list_, list_ + size_, list);
+  if (list_ != nullptr) {
+    std::destroy_n(list_, size_);
+    SlabFree(list_, capacity_ * sizeof(Property));
+  }
+  list_ = list;
+  capacity_ = static_cast<uint32_t>(n);
+}
+
+void Properties::Free() {
+  std::destroy_n(list_, size_);
+  SlabFree(list_, capacity_ * sizeof(Property));
+}
+
+void Properties::Clear() {
+  std::destroy_n(list_, size_);
+  size_ = 0;
+}
+
 void Properties::Set(std::string_view name, Value value) {
-  for (Property& p : list_) {
-    if (p.name == name) {
-      p.value = std::move(value);
+  for (size_t i = 0; i < size_; ++i) {
+    if (list_[i].name == name) {
+      list_[i].value = std::move(value);
       return;
     }
   }
-  list_.push_back({std::string(name), std::move(value)});
+  Append(name, std::move(value));
 }
 
 bool Properties::Remove(std::string_view name) {
-  return std::erase_if(list_,
-                       [&](const Property& p) { return p.name == name; }) > 0;
+  Property* const last = list_ + size_;
+  Property* const found = std::find_if(
+      list_, last, [&](const Property& p) { return p.name == name; });
+  if (found == last) return false;
+  std::move(found + 1, last, found);
+  std::destroy_at(last - 1);
+  --size_;
+  return true;
 }
 
 bool Properties::Rename(std::string_view from, std::string_view to) {
   if (Find(from) == nullptr) return false;
   if (from == to) return true;
   Remove(to);
-  for (Property& p : list_) {
-    if (p.name == from) p.name = std::string(to);
+  for (size_t i = 0; i < size_; ++i) {
+    if (list_[i].name == from) list_[i].name = std::string(to);
   }
   return true;
 }

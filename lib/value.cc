@@ -3,6 +3,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "absl/strings/escaping.h"
@@ -248,6 +249,14 @@ Value::Value(absl::Time v) : type_(Type::kTimestamp) {
   bits_.i = absl::ToUnixMillis(v);
 }
 
+void Value::CopyToHeap(std::string_view text) {
+  bits_.heap = new char[text.size()];
+  std::memcpy(bits_.heap, text.data(), text.size());
+  on_heap_ = true;
+}
+
+void Value::FreeHeap() { delete[] bits_.heap; }
+
 Value Value::Signed(Type type, int64_t v) {
   Value value;
   value.type_ = type;
@@ -299,12 +308,12 @@ std::optional<double> Value::AsDouble() const {
 
 std::optional<std::string_view> Value::AsString() const {
   if (type_ != Type::kString && type_ != Type::kSymbol) return std::nullopt;
-  return std::string_view(text_);
+  return text();
 }
 
 std::optional<std::string_view> Value::AsBinary() const {
   if (type_ != Type::kBinary) return std::nullopt;
-  return std::string_view(text_);
+  return text();
 }
 
 std::optional<absl::Time> Value::AsTimestamp() const {
@@ -353,13 +362,13 @@ std::string Value::ToText() const {
     }
     case Type::kString:
     case Type::kSymbol:
-      return text_;
+      return std::string(text());
     case Type::kBinary:
     case Type::kList:
     case Type::kMap:
     case Type::kArray:
     case Type::kDescribed:
-      return Base64(text_);
+      return Base64(text());
   }
   return "";
 }
@@ -429,7 +438,7 @@ bool operator==(const Value& a, const Value& b) {
     case Type::kMap:
     case Type::kArray:
     case Type::kDescribed:
-      return a.text_ == b.text_;
+      return a.text() == b.text();
     default:
       return a.bits_.u == b.bits_.u;
   }

@@ -4,11 +4,13 @@
 #ifndef TIELINE_PROPERTIES_H_
 #define TIELINE_PROPERTIES_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "tieline/value.h"
 
@@ -26,10 +28,24 @@ class Properties {
   Properties(std::initializer_list<Property> list) {
     for (const Property& p : list) Set(p.name, p.value);
   }
+  Properties(const Properties& other);
+  Properties(Properties&& other) noexcept
+      : list_(std::exchange(other.list_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  Properties& operator=(Properties other) noexcept {
+    std::swap(list_, other.list_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
+  ~Properties() {
+    if (list_ != nullptr) Free();
+  }
 
   // The value, or null when there is none by that name.
   const Value* Find(std::string_view name) const {
-    for (const Property& p : list_) {
+    for (const Property& p : *this) {
       if (p.name == name) return &p.value;
     }
     return nullptr;
@@ -37,32 +53,40 @@ class Properties {
   // Replaces in place, or appends.
   void Set(std::string_view name, Value value);
   // Appends without looking for the name: for decoders that have checked.
-  void Append(std::string name, Value value) {
-    list_.push_back({std::move(name), std::move(value)});
+  void Append(std::string_view name, Value value) {
+    Append(name) = std::move(value);
   }
   // The same, with a null value to be filled in; valid until the next change.
   Value& Append(std::string_view name) {
-    Property& p = list_.emplace_back();
-    p.name.assign(name);
-    return p.value;
+    if (size_ == capacity_) Grow(size_ + size_t{1});
+    return (new (list_ + size_++) Property{std::string(name), {}})->value;
   }
   // True when there was one.
   bool Remove(std::string_view name);
   // True when `from` was there; a property already called `to` is replaced.
   bool Rename(std::string_view from, std::string_view to);
-  void Clear() { list_.clear(); }
-  void Reserve(size_t n) { list_.reserve(n); }
+  void Clear();
+  void Reserve(size_t n) {
+    if (n > capacity_) Grow(n);
+  }
 
-  size_t size() const { return list_.size(); }
-  bool empty() const { return list_.empty(); }
-  auto begin() const { return list_.begin(); }
-  auto end() const { return list_.end(); }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const Property* begin() const { return list_; }
+  const Property* end() const { return list_ + size_; }
 
   // Same names with same values; the order does not count.
   friend bool operator==(const Properties& a, const Properties& b);
 
  private:
-  std::vector<Property> list_;
+  // Room for `n` at least.
+  void Grow(size_t n);
+  void Free();
+
+  // A std::vector in less memory, which is used again.
+  Property* list_ = nullptr;
+  uint32_t size_ = 0;
+  uint32_t capacity_ = 0;
 };
 
 }  // namespace tieline::inline v0

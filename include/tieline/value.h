@@ -9,7 +9,9 @@
 #define TIELINE_VALUE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,12 +67,33 @@ class Value {
   Value(uint64_t v) : type_(Type::kULong) { bits_.u = v; }       // NOLINT
   Value(float v) : type_(Type::kFloat) { bits_.d = double{v}; }  // NOLINT
   Value(double v) : type_(Type::kDouble) { bits_.d = v; }        // NOLINT
-  Value(std::string v)                                           // NOLINT
-      : type_(Type::kString), text_(std::move(v)) {}
-  Value(std::string_view v) : type_(Type::kString), text_(v) {}  // NOLINT
-  Value(const char* v) : type_(Type::kString), text_(v) {}       // NOLINT
-  Value(absl::Time v);                                           // NOLINT
-  Value(const Uuid& v) : type_(Type::kUuid) { bits_.raw = v; }   // NOLINT
+  Value(std::string_view v) : Value(Type::kString, v) {}         // NOLINT
+  Value(const std::string& v)                                    // NOLINT
+      : Value(Type::kString, v) {}
+  Value(const char* v)  // NOLINT
+      : Value(Type::kString, std::string_view(v)) {}
+  Value(absl::Time v);                                          // NOLINT
+  Value(const Uuid& v) : type_(Type::kUuid) { bits_.raw = v; }  // NOLINT
+
+  Value(const Value& other) : size_(other.size_), type_(other.type_) {
+    if (other.on_heap_) {
+      CopyToHeap(other.text());
+    } else {
+      bits_ = other.bits_;
+    }
+  }
+  Value(Value&& other) noexcept { Take(&other); }
+  Value& operator=(const Value& other) {
+    if (this != &other) *this = Value(other);
+    return *this;
+  }
+  Value& operator=(Value&& other) noexcept {
+    if (this == &other) return *this;
+    Free();
+    Take(&other);
+    return *this;
+  }
+  ~Value() { Free(); }
 
   static Value Binary(std::string_view bytes) {
     return Value(Type::kBinary, bytes);
@@ -115,18 +138,23 @@ class Value {
   uint64_t unsigned_bits() const { return bits_.u; }
   double double_bits() const { return bits_.d; }
   const std::array<uint8_t, 16>& raw() const { return bits_.raw; }
-  std::string_view text() const { return text_; }
+  std::string_view text() const {
+    return {on_heap_ ? bits_.heap : bits_.text.data(), size_};
+  }
 
   // For codecs: become, in place, a string, symbol, binary or composite; or an
   // integer, bool, char or timestamp whose bits are in the type's range.
   void AssignText(Type type, std::string_view text) {
+    Free();
     type_ = type;
-    text_.assign(text);
+    SetText(text);
   }
   void AssignBits(Type type, uint64_t bits) {
+    Free();
     type_ = type;
+    size_ = 0;
+    on_heap_ = false;
     bits_.u = bits;
-    text_.clear();
   }
 
   // Readable text from which Parse(type(), text) makes the same value again:
@@ -142,16 +170,67 @@ class Value {
   friend bool operator==(const Value& a, const Value& b);
 
  private:
-  Value(Type type, std::string_view text) : type_(type), text_(text) {}
+  // Text of up to so many bytes takes no memory of its own.
+  static constexpr size_t kInline = 16;
 
-  Type type_ = Type::kNull;
+  Value(Type type, std::string_view text) : type_(type) { SetText(text); }
+
+  // For a value without heap memory.
+  void SetText(std::string_view text) {
+    size_ = text.size();
+    on_heap_ = false;
+    if (text.size() > kInline) {
+      CopyToHeap(text);
+    } else {
+      CopyShort(text.data(), text.size(), bits_.text.data());
+    }
+  }
+  // Up to 16 bytes, without a call: from both ends, which may overlap.
+  static void CopyShort(const char* from, size_t n, char* to) {
+    if (n >= 8) {
+      uint64_t first, last;
+      std::memcpy(&first, from, 8);
+      std::memcpy(&last, from + n - 8, 8);
+      std::memcpy(to, &first, 8);
+      std::memcpy(to + n - 8, &last, 8);
+    } else if (n >= 4) {
+      uint32_t first, last;
+      std::memcpy(&first, from, 4);
+      std::memcpy(&last, from + n - 4, 4);
+      std::memcpy(to, &first, 4);
+      std::memcpy(to + n - 4, &last, 4);
+    } else if (n > 0) {
+      to[0] = from[0];
+      to[n / 2] = from[n / 2];
+      to[n - 1] = from[n - 1];
+    }
+  }
+  void CopyToHeap(std::string_view text);
+  void FreeHeap();
+  void Take(Value* other) {
+    bits_ = other->bits_;
+    size_ = other->size_;
+    type_ = other->type_;
+    on_heap_ = other->on_heap_;
+    other->size_ = 0;
+    other->type_ = Type::kNull;
+    other->on_heap_ = false;
+  }
+  void Free() {
+    if (on_heap_) FreeHeap();
+  }
+
   union Bits {
     uint64_t u;
     int64_t i;
     double d;
     std::array<uint8_t, 16> raw;
+    std::array<char, kInline> text;
+    char* heap;
   } bits_{.raw = {}};
-  std::string text_;
+  size_t size_ = 0;  // of the text
+  Type type_ = Type::kNull;
+  bool on_heap_ = false;  // the text is
 };
 
 }  // namespace tieline::inline v0

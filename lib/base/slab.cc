@@ -24,11 +24,24 @@ constexpr size_t kBatch = 64;
 // batches (18 MiB in the largest class).
 constexpr size_t kSharedBatches = 256;
 
-[[maybe_unused]] size_t ClassOf(size_t size) {
-  for (size_t i = 0; i < kClasses.size(); ++i) {
-    if (size <= kClasses[i]) return i;
+constexpr size_t kStep = 64;
+constexpr size_t kLargest = kClasses.back();
+
+// The class of each size in steps of kStep.
+constexpr std::array<uint8_t, kLargest / kStep + 1> MakeClassOfStep() {
+  std::array<uint8_t, kLargest / kStep + 1> table{};
+  uint8_t c = 0;
+  for (size_t i = 0; i < table.size(); ++i) {
+    while (kClasses[c] < i * kStep) ++c;
+    table[i] = c;
   }
-  return kClasses.size();
+  return table;
+}
+constexpr auto kClassOfStep = MakeClassOfStep();
+
+[[maybe_unused]] size_t ClassOf(size_t size) {
+  return size > kLargest ? kClasses.size()
+                         : kClassOfStep[(size + kStep - 1) / kStep];
 }
 
 struct Block {
@@ -108,7 +121,7 @@ bool Register() {
   return true;
 }
 
-[[maybe_unused]] void* AllocateSlow(size_t c) {
+[[maybe_unused, gnu::noinline]] void* AllocateSlow(size_t c) {
   if (!cache.registered && !Register()) return ::operator new(kClasses[c]);
   Cache::List& list = cache.lists[c];
   if (list.spare == nullptr) list.spare = Take(c);
@@ -122,7 +135,7 @@ bool Register() {
   return block;
 }
 
-[[maybe_unused]] bool MakeRoom(size_t c) {
+[[maybe_unused, gnu::noinline]] bool MakeRoom(size_t c) {
   if (!cache.registered && !Register()) return false;
   Cache::List& list = cache.lists[c];
   if (list.count < kBatch) return true;

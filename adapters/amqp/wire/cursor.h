@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "adapters/amqp/wire/codes.h"
+#include "adapters/amqp/wire/shape.h"
 
 namespace tieline::inline v0::amqp::wire {
 
@@ -41,6 +42,31 @@ class Cursor {
   bool SkipNull() {
     if (Peek() != kCodeNull) return false;
     ++p_;
+    return true;
+  }
+
+  // Passes over a value whose form its constructor and its first bytes tell:
+  // of fixed width, or up to 255 bytes of text. False, without having moved,
+  // when something else comes, or not all of it is there.
+  bool SkipPlain() {
+    if (p_ == end_) return false;
+    size_t size = kPlainSizes[Byte(p_)];
+    if (size == kPlainVariable) {
+      if (left() < 2) return false;
+      size = 2u + Byte(p_ + 1);
+    }
+    if (size == 0 || left() < size) return false;
+    p_ += size;
+    return true;
+  }
+  // Reads a string or symbol of up to 255 bytes, in the same way.
+  bool PlainText(std::string_view* text) {
+    constexpr int kSymbolBit = kCodeString8 ^ kCodeSymbol8;
+    if (left() < 2 || (Byte(p_) & ~kSymbolBit) != kCodeString8) return false;
+    const size_t size = Byte(p_ + 1);
+    if (left() - 2 < size) return false;
+    *text = {p_ + 2, size};
+    p_ += 2 + size;
     return true;
   }
 

@@ -151,12 +151,14 @@ class Scan {
     Cursor items;
     uint32_t count = 0;
     if (!EnterMap(cursor, &items, &count)) return false;
+    std::string_view name;
     for (; count > 0; count -= 2) {
-      const int code = items.Peek();
-      if (code == kCodeSymbol8 || code == kCodeSymbol32) {
-        items.Symbol();
-      } else {
-        items.String();
+      if (!items.PlainText(&name)) {
+        if (items.Peek() == kCodeSymbol32) {
+          items.Symbol();
+        } else {
+          items.String();
+        }
       }
       if (!CheckValue(&items)) return false;
     }

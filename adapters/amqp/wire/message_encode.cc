@@ -1,7 +1,5 @@
 // Sending: messages to AMQP's message format.
 #include <algorithm>
-#include <initializer_list>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -10,26 +8,13 @@
 #include "adapters/amqp/wire/group_id.h"
 #include "adapters/amqp/wire/message_codec.h"
 #include "adapters/amqp/wire/message_header.h"
+#include "adapters/amqp/wire/message_maps.h"
 #include "adapters/amqp/wire/message_sections.h"
 #include "adapters/amqp/wire/value_codec.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0::amqp::wire {
 namespace {
-
-constexpr size_t kMaxText = std::numeric_limits<uint32_t>::max();
-
-absl::Status CheckText(std::string_view name, std::string_view text) {
-  if (text.size() > kMaxText) return InvalidArgument("{} is too long", name);
-  if (IsUtf8(text)) return absl::OkStatus();
-  return InvalidArgument("{} is not UTF-8, which AMQP wants there", name);
-}
-
-absl::Status CheckSymbol(std::string_view name, std::string_view text) {
-  if (text.size() <= kMaxText && IsAscii(text)) return absl::OkStatus();
-  return InvalidArgument("{} \"{}\" is not ASCII, which AMQP wants there", name,
-                         text.substr(0, 80));
-}
 
 absl::Status CheckFields(const MessageFields& f) {
   TIELINE_RETURN_IF_ERROR(CheckText("to", f.to));
@@ -58,24 +43,14 @@ void WriteIdAndKey(const Message& message, Writer* writer) {
   list.End();
 }
 
-constexpr uint32_t Bits(std::initializer_list<Field> fields) {
-  uint32_t bits = 0;
-  for (const Field f : fields) bits |= 1u << static_cast<int>(f);
-  return bits;
-}
-
 constexpr uint32_t kInProperties =
-    Bits({Field::kId, Field::kUserId, Field::kTo, Field::kSubject,
-          Field::kReplyTo, Field::kCorrelationId, Field::kContentType,
-          Field::kContentEncoding, Field::kExpires, Field::kCreated,
-          Field::kGroupSequence, Field::kReplyToKey});
+    FieldBits({Field::kId, Field::kUserId, Field::kTo, Field::kSubject,
+               Field::kReplyTo, Field::kCorrelationId, Field::kContentType,
+               Field::kContentEncoding, Field::kExpires, Field::kCreated,
+               Field::kGroupSequence, Field::kReplyToKey});
 
 absl::Status WriteFields(const Message& message, const MessageFields& f,
                          const EncodeOptions& options, Writer* writer) {
-  if ((f.present & kInProperties) == 0) {
-    WriteIdAndKey(message, writer);
-    return absl::OkStatus();
-  }
   TIELINE_RETURN_IF_ERROR(CheckFields(f));
   FieldList list(writer);
   list.Id(f.has(Field::kId), f.id, f.id_type);
@@ -93,162 +68,6 @@ absl::Status WriteFields(const Message& message, const MessageFields& f,
   list.UInt(f.has(Field::kGroupSequence), f.group_sequence);
   list.Text(f.has(Field::kReplyToKey), f.reply_to_key);
   list.End();
-  return absl::OkStatus();
-}
-
-bool IsComposite(const Value& value) { return value.type() >= Type::kList; }
-
-bool IsSimple(const Value& value) { return !IsComposite(value); }
-
-bool HasComposites(const Properties& properties) {
-  return std::any_of(properties.begin(), properties.end(),
-                     [](const Property& p) { return IsComposite(p.value); });
-}
-
-// The entries of a map with text for names, those that `wanted` takes.
-absl::Status WriteEntries(const Properties& list, bool (*wanted)(const Value&),
-                          std::string_view what, Writer* writer,
-                          uint32_t* count) {
-  for (const Property& p : list) {
-    if (!wanted(p.value)) continue;
-    if (!IsUtf8(p.name)) return CheckText(what, p.name);
-    writer->SetEnd(
-        PutString(writer->Room(kMaxVariableHead + p.name.size()), p.name));
-    const absl::Status status = WriteValue(p.value, writer);
-    if (!status.ok())
-      return Annotate(status, fmt::format("{} \"{}\"", what, p.name));
-    *count += 2;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteApplicationProperties(const Properties& properties,
-                                        Writer* writer) {
-  if (properties.empty()) return absl::OkStatus();
-  const size_t start = writer->size();
-  BeginSection(kApplicationProperties, writer);
-  const size_t mark = writer->Begin();
-  uint32_t count = 0;
-  TIELINE_RETURN_IF_ERROR(
-      WriteEntries(properties, IsSimple, "property", writer, &count));
-  if (count == 0) {
-    writer->Truncate(start);
-  } else {
-    writer->EndMap(mark, count);
-  }
-  return absl::OkStatus();
-}
-
-// A map with symbols for names, without the entry called `except`.
-absl::Status WriteSymbolEntry(std::string_view what, const Property& p,
-                              Writer* writer) {
-  TIELINE_RETURN_IF_ERROR(CheckSymbol(what, p.name));
-  writer->SetEnd(
-      PutSymbol(writer->Room(kMaxVariableHead + p.name.size()), p.name));
-  const absl::Status status = WriteValue(p.value, writer);
-  if (!status.ok())
-    return Annotate(status, fmt::format("{} \"{}\"", what, p.name));
-  return absl::OkStatus();
-}
-
-absl::Status WriteFooter(const Properties& footer, Writer* writer) {
-  if (footer.empty()) return absl::OkStatus();
-  BeginSection(kFooter, writer);
-  const size_t mark = writer->Begin();
-  for (const Property& p : footer) {
-    TIELINE_RETURN_IF_ERROR(WriteSymbolEntry("footer entry", p, writer));
-  }
-  writer->EndMap(mark, static_cast<uint32_t>(2 * footer.size()));
-  return absl::OkStatus();
-}
-
-void WriteName(std::string_view name, Writer* writer) {
-  writer->SetEnd(PutSymbol(writer->Room(kMaxVariableHead + name.size()), name));
-}
-
-// Properties that application-properties may not have, as one annotation.
-absl::Status WriteComposites(const Properties& properties, Writer* writer,
-                             uint32_t* count) {
-  if (!HasComposites(properties)) return absl::OkStatus();
-  WriteName(kPropertiesName, writer);
-  const size_t mark = writer->Begin();
-  uint32_t entries = 0;
-  TIELINE_RETURN_IF_ERROR(
-      WriteEntries(properties, IsComposite, "property", writer, &entries));
-  writer->EndMap(mark, entries);
-  *count += 2;
-  return absl::OkStatus();
-}
-
-// A body that RabbitMQ wants as data.
-bool IsHeldValue(const Message& message, const EncodeOptions& options) {
-  return options.for_rabbitmq && message.body_kind() == BodyKind::kValue &&
-         IsComposite(message.body_value());
-}
-
-absl::Status WriteAnnotations(const Message& message,
-                              const MessageFields& fields,
-                              const EncodeOptions& options, Writer* writer) {
-  const bool has_user_id = options.for_rabbitmq && fields.has(Field::kUserId);
-  const bool holds_value = IsHeldValue(message, options);
-  if (fields.annotations.empty() && !has_user_id && !holds_value &&
-      (fields.present & Bits({Field::kDeliverAt, Field::kPartition})) == 0 &&
-      !HasComposites(fields.properties)) {
-    return absl::OkStatus();
-  }
-  const size_t start = writer->size();
-  BeginSection(kMessageAnnotations, writer);
-  const size_t mark = writer->Begin();
-  uint32_t count = 0;
-  const bool timed = fields.has(Field::kDeliverAt) &&
-                     fields.deliver_at != absl::InfinitePast() &&
-                     fields.deliver_at != absl::InfiniteFuture();
-  for (const Property& p : fields.annotations) {
-    // What fields say counts.
-    if ((timed && (p.name == kDeliveryTimeName ||
-                   p.name == kScheduledEnqueueTimeName)) ||
-        p.name == kPartitionName || p.name == kPropertiesName ||
-        p.name == kBodyName || (has_user_id && p.name == kUserIdName)) {
-      continue;
-    }
-    TIELINE_RETURN_IF_ERROR(WriteSymbolEntry("annotation", p, writer));
-    count += 2;
-  }
-  if (timed) {
-    const int64_t ms = absl::ToUnixMillis(fields.deliver_at);
-    if (options.scheduling == Scheduling::kDeliveryTime) {
-      // Artemis overlooks it unless it is a number.
-      WriteName(kDeliveryTimeName, writer);
-      writer->SetEnd(PutLong(writer->Room(kMaxFixed), ms));
-    } else {
-      WriteName(kScheduledEnqueueTimeName, writer);
-      writer->SetEnd(PutTimestamp(writer->Room(kMaxFixed), ms));
-    }
-    count += 2;
-  }
-  if (fields.has(Field::kPartition)) {
-    WriteName(kPartitionName, writer);
-    writer->SetEnd(PutInt(writer->Room(kMaxFixed), fields.partition));
-    count += 2;
-  }
-  if (has_user_id) {
-    WriteName(kUserIdName, writer);
-    writer->SetEnd(
-        PutBinary(writer->Room(kMaxVariableHead + fields.user_id.size()),
-                  fields.user_id));
-    count += 2;
-  }
-  if (holds_value) {
-    WriteName(kBodyName, writer);
-    writer->SetEnd(PutSymbol(writer->Room(kMaxFixed), "value"));
-    count += 2;
-  }
-  TIELINE_RETURN_IF_ERROR(WriteComposites(fields.properties, writer, &count));
-  if (count == 0) {
-    writer->Truncate(start);
-  } else {
-    writer->EndMap(mark, count);
-  }
   return absl::OkStatus();
 }
 
@@ -390,14 +209,24 @@ absl::Status Write(const Message& message, const EncodeOptions& options,
   }
   const MessageFields& fields = driver::FieldsOf(message);
   WriteHeader(HeaderOf(fields), options, writer);
-  TIELINE_RETURN_IF_ERROR(WriteAnnotations(message, fields, options, writer));
-  TIELINE_RETURN_IF_ERROR(WriteFields(message, fields, options, writer));
-  TIELINE_RETURN_IF_ERROR(
-      WriteApplicationProperties(fields.properties, writer));
+  const MapContents properties = LookOver(fields.properties);
+  if (NeedsAnnotations(message, fields, options) || properties.composites > 0) {
+    TIELINE_RETURN_IF_ERROR(WriteAnnotations(message, fields, options, writer));
+  }
+  if ((fields.present & kInProperties) == 0) {
+    WriteIdAndKey(message, writer);
+  } else {
+    TIELINE_RETURN_IF_ERROR(WriteFields(message, fields, options, writer));
+  }
+  if (properties.simple > 0) {
+    TIELINE_RETURN_IF_ERROR(
+        WriteApplicationProperties(fields.properties, properties, writer));
+  }
   // With something behind the body, it is copied in.
   const size_t limit = fields.footer.empty() ? options.inline_limit : kMaxText;
   TIELINE_RETURN_IF_ERROR(WriteBody(message, options, limit, writer, rest));
-  return WriteFooter(fields.footer, writer);
+  return fields.footer.empty() ? absl::OkStatus()
+                               : WriteFooter(fields.footer, writer);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Receiving: the fields of a checked message, decoded when somebody asks.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -16,30 +17,30 @@ namespace {
 // the first counts. Small lists are searched, large ones indexed.
 class Appender {
  public:
-  Appender(Properties* list, uint32_t count)
-      : list_(list), small_(list->size() + count <= kSmall) {
-    list_->Reserve(list_->size() + count);
-    if (small_) return;
-    for (const Property& p : *list_) seen_.insert(p.name);
+  Appender(Properties* list, uint32_t count) : list_(list) {
+    const size_t all = list->size() + count;
+    list_->Reserve(all);
+    if (all <= kFew) return;
+    seen_.emplace();
+    for (const Property& p : *list_) seen_->insert(p.name);
   }
   // Where the value goes; null when there is one by that name.
   Value* Append(std::string_view name) {
-    if (small_ ? list_->Find(name) != nullptr : !seen_.insert(name).second) {
+    if (seen_ ? !seen_->insert(name).second : list_->Find(name) != nullptr) {
       return nullptr;
     }
     return &list_->Append(name);
   }
 
  private:
-  static constexpr size_t kSmall = 32;
+  static constexpr size_t kFew = 32;
   Properties* const list_;
-  const bool small_;
   // Names in the input, and in `list_`, which has room and does not move.
-  std::unordered_set<std::string_view> seen_;
+  std::optional<std::unordered_set<std::string_view>> seen_;
 };
 
 // A string or symbol; false, after passing over it, for anything else.
-bool ReadText(Cursor* cursor, std::string_view* text) {
+[[gnu::noinline]] bool ReadLongText(Cursor* cursor, std::string_view* text) {
   switch (cursor->Peek()) {
     case kCodeString8:
     case kCodeString32:
@@ -53,6 +54,10 @@ bool ReadText(Cursor* cursor, std::string_view* text) {
       cursor->Skip();
       return false;
   }
+}
+
+inline bool ReadText(Cursor* cursor, std::string_view* text) {
+  return cursor->PlainText(text) || ReadLongText(cursor, text);
 }
 
 void ReadHeader(Cursor* cursor, MessageFields* fields) {

@@ -3,6 +3,7 @@
 #define TIELINE_ADAPTERS_AMQP_WIRE_SHAPE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "adapters/amqp/wire/codes.h"
@@ -73,6 +74,24 @@ constexpr std::array<Shape, 256> MakeShapes() {
   return t;
 }
 inline constexpr std::array<Shape, 256> kShapes = MakeShapes();
+
+// For values whose form needs no look inside: the bytes of a fixed one, its
+// constructor included, or kPlainVariable for one whose size is in its second
+// byte. 0 for all others.
+inline constexpr uint8_t kPlainVariable = 0xff;
+constexpr std::array<uint8_t, 256> MakePlainSizes() {
+  std::array<uint8_t, 256> t{};
+  for (size_t i = 0; i < t.size(); ++i) {
+    const Shape& shape = kShapes[i];
+    if (shape.form == Form::kFixed) {
+      t[i] = static_cast<uint8_t>(1 + shape.width);
+    } else if (shape.form == Form::kVariable && shape.width == 1) {
+      t[i] = kPlainVariable;
+    }
+  }
+  return t;
+}
+inline constexpr std::array<uint8_t, 256> kPlainSizes = MakePlainSizes();
 
 }  // namespace tieline::inline v0::amqp::wire
 

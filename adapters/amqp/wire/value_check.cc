@@ -84,19 +84,7 @@ bool CheckArray(Cursor items, uint64_t count, int depth) {
 
 }  // namespace
 
-bool CheckValue(Cursor* cursor) {
-  const int code = cursor->Peek();
-  if (code == Cursor::kNoCode) return cursor->Fail();
-  const Shape& shape = kShapes[static_cast<size_t>(code)];
-  if (shape.form == Form::kFixed) {
-    return cursor->Raw(1u + shape.width) != nullptr;
-  }
-  if (shape.form == Form::kVariable && shape.width == 1) {
-    const char* p = cursor->Raw(2);
-    return p != nullptr && cursor->Raw(static_cast<uint8_t>(p[1])) != nullptr;
-  }
-  return Check(cursor, kMaxDepth);
-}
+bool CheckLongValue(Cursor* cursor) { return Check(cursor, kMaxDepth); }
 
 bool TypeOfCode(int code, Type* type) {
   if (code < 0 || code > 255) return false;

@@ -11,6 +11,8 @@
 namespace tieline::inline v0::amqp::wire {
 namespace {
 
+constexpr size_t kMaxText = std::numeric_limits<uint32_t>::max();
+
 // A fixed-width value of one of the signed types.
 bool ReadSigned(Type type, uint8_t width, const char* p, Value* value) {
   int64_t v = 0;
@@ -110,27 +112,15 @@ bool ReadFixed(Type type, int code, uint8_t width, const char* p,
   }
 }
 
-absl::Status WriteText(const Value& value, Writer* writer) {
-  const std::string_view text = value.text();
-  if (text.size() > std::numeric_limits<uint32_t>::max()) {
+// Why PutValue can't write a text.
+absl::Status WhyNot(const Value& value) {
+  if (value.text().size() > kMaxText) {
     return InvalidArgument("text of 4 GiB or more");
   }
-  char* p = writer->Room(text.size() + kMaxVariableHead);
-  switch (value.type()) {
-    case Type::kString:
-      if (!IsUtf8(text)) return InvalidArgument("a string that is not UTF-8");
-      p = PutString(p, text);
-      break;
-    case Type::kSymbol:
-      if (!IsAscii(text)) return InvalidArgument("a symbol that is not ASCII");
-      p = PutSymbol(p, text);
-      break;
-    default:
-      p = PutBinary(p, text);
-      break;
+  if (value.type() == Type::kString) {
+    return InvalidArgument("a string that is not UTF-8");
   }
-  writer->SetEnd(p);
-  return absl::OkStatus();
+  return InvalidArgument("a symbol that is not ASCII");
 }
 
 absl::Status WriteComposite(const Value& value, Writer* writer) {
@@ -248,21 +238,34 @@ bool ReadValue(Cursor* cursor, Value* value) {
   return true;
 }
 
-absl::Status WriteValue(const Value& value, Writer* writer) {
+char* PutValue(char* p, const Value& value) {
+  const std::string_view text = value.text();
   switch (value.type()) {
     case Type::kString:
+      if (text.size() > kMaxText || !IsUtf8(text)) return nullptr;
+      return PutString(p, text);
     case Type::kSymbol:
+      if (text.size() > kMaxText || !IsAscii(text)) return nullptr;
+      return PutSymbol(p, text);
     case Type::kBinary:
-      return WriteText(value, writer);
+      return text.size() > kMaxText ? nullptr : PutBinary(p, text);
     case Type::kList:
     case Type::kMap:
     case Type::kArray:
     case Type::kDescribed:
-      return WriteComposite(value, writer);
+      return nullptr;
     default:
-      writer->SetEnd(PutFixed(writer->Room(kMaxFixed), value));
-      return absl::OkStatus();
+      return PutFixed(p, value);
   }
+}
+
+absl::Status WriteValue(const Value& value, Writer* writer) {
+  if (value.type() >= Type::kList) return WriteComposite(value, writer);
+  if (value.text().size() > kMaxText) return WhyNot(value);
+  const char* const end = PutValue(writer->Room(MaxSize(value)), value);
+  if (end == nullptr) return WhyNot(value);
+  writer->SetEnd(end);
+  return absl::OkStatus();
 }
 
 }  // namespace tieline::inline v0::amqp::wire

@@ -26,11 +26,22 @@ inline constexpr int kMaxDepth = 32;
 // lengths and counts that agree, even counts in maps, nesting within
 // kMaxDepth. False, with the cursor failed, if it is malformed. Text is not
 // checked for UTF-8.
-bool CheckValue(Cursor* cursor);
+bool CheckLongValue(Cursor* cursor);  // the same, for any value
+inline bool CheckValue(Cursor* cursor) {
+  return cursor->SkipPlain() || CheckLongValue(cursor);
+}
 
 // Reads one value; composites are checked as CheckValue does. False, with the
 // cursor failed, if it is malformed.
 bool ReadValue(Cursor* cursor, Value* value);
+
+// Writes one value that is neither a composite nor larger than AMQP's limits
+// at `p`, where there is room for MaxSize(value). Null when it can't be: then
+// WriteValue says why, or does it.
+char* PutValue(char* p, const Value& value);
+inline size_t MaxSize(const Value& value) {
+  return kMaxFixed + value.text().size();
+}
 
 // Appends one value. kInvalidArgument, with nothing appended: a string that is
 // not UTF-8, a symbol that is not ASCII, a composite that is malformed or not
@@ -46,12 +57,21 @@ inline bool IsAscii(std::string_view text) {
   const char* p = text.data();
   size_t n = text.size();
   uint64_t bits = 0;
+  uint64_t word = 0;
   for (; n >= 8; p += 8, n -= 8) {
-    uint64_t word;
     std::memcpy(&word, p, 8);
     bits |= word;
   }
-  for (; n > 0; ++p, --n) bits |= static_cast<uint8_t>(*p);
+  if (n >= 4) {
+    uint32_t first, last;
+    std::memcpy(&first, p, 4);
+    std::memcpy(&last, p + n - 4, 4);
+    bits |= first | last;
+  } else if (n > 0) {
+    bits |= static_cast<uint8_t>(p[0]);
+    bits |= static_cast<uint8_t>(p[n / 2]);
+    bits |= static_cast<uint8_t>(p[n - 1]);
+  }
   return (bits & kHigh) == 0;
 }
 bool IsUtf8Beyond(std::string_view text);  // the same, for any text

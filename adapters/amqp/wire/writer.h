@@ -92,10 +92,32 @@ inline char* PutVariableHead(char* p, Code code8, Code code32, size_t size) {
   Store32(p, static_cast<uint32_t>(size));
   return p + 4;
 }
+// Copies, short ones without a call: from both ends, which may overlap.
+inline char* PutText(char* p, std::string_view v) {
+  const size_t n = v.size();
+  if (n > 16) {
+    std::memcpy(p, v.data(), n);
+  } else if (n >= 8) {
+    uint64_t first, last;
+    std::memcpy(&first, v.data(), 8);
+    std::memcpy(&last, v.data() + n - 8, 8);
+    std::memcpy(p, &first, 8);
+    std::memcpy(p + n - 8, &last, 8);
+  } else if (n >= 4) {
+    uint32_t first, last;
+    std::memcpy(&first, v.data(), 4);
+    std::memcpy(&last, v.data() + n - 4, 4);
+    std::memcpy(p, &first, 4);
+    std::memcpy(p + n - 4, &last, 4);
+  } else if (n > 0) {
+    p[0] = v[0];
+    p[n / 2] = v[n / 2];
+    p[n - 1] = v[n - 1];
+  }
+  return p + n;
+}
 inline char* PutVariable(char* p, Code code8, Code code32, std::string_view v) {
-  p = PutVariableHead(p, code8, code32, v.size());
-  if (!v.empty()) std::memcpy(p, v.data(), v.size());
-  return p + v.size();
+  return PutText(PutVariableHead(p, code8, code32, v.size()), v);
 }
 inline char* PutBinary(char* p, std::string_view v) {
   return PutVariable(p, kCodeBinary8, kCodeBinary32, v);
