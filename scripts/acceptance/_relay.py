@@ -19,9 +19,11 @@ class Programs:
         self.check = folder / "tests" / "acceptance" / "relay_check"
 
     def produce(self, url, count, keys, *more):
-        """Starts sending messages 0 to count - 1."""
+        """Starts sending messages 0 to count - 1; says on standard output how
+        many it sent."""
         return self.ctx.spawn([self.check, "produce", url, "--count", count,
-                               "--keys", keys, *more])
+                               "--keys", keys, *more],
+                              stdout=subprocess.PIPE, text=True)
 
     def verify(self, url, count, keys, idle, *more):
         """Starts comparing; its report is on standard output at the end."""
@@ -44,6 +46,17 @@ def finish(process, what):
     """Waits for a program that must end well."""
     if process.wait() != 0:
         raise RuntimeError(f"{what}: exit code {process.returncode}")
+
+
+def end_early(produce, end, what):
+    """Stops sending, and writes how many were sent for verify --end."""
+    produce.terminate()
+    out, _ = produce.communicate()
+    if produce.returncode != 0:
+        raise RuntimeError(f"{what}: exit code {produce.returncode}")
+    fresh = end.with_suffix(".new")
+    fresh.write_text(str(json.loads(out)["sent"]))
+    fresh.rename(end)
 
 
 def report_of(verify):

@@ -11,6 +11,9 @@ import time
 import _relay
 import accept
 
+DEPENDS = ("include/", "lib/", "adapters/", "tools/", "tests/acceptance/",
+           "tests/brokers/")
+
 KEYS = 1000
 PAUSE = 3.0  # how long a broker stands still
 

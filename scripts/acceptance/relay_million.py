@@ -13,6 +13,9 @@ import time
 import _relay
 import accept
 
+DEPENDS = ("include/", "lib/", "adapters/", "tools/", "tests/acceptance/",
+           "tests/brokers/")
+
 KEYS = 1000
 PAGE = "docs/guide/message-mapping.md"
 BEGIN = "<!-- made by scripts/accept relay-million: do not edit -->\n"

@@ -16,6 +16,9 @@ import time
 import _relay
 import accept
 
+DEPENDS = ("include/", "lib/", "adapters/", "tools/", "tests/acceptance/",
+           "tests/brokers/")
+
 KEYS = 1000
 RELAYS = 3
 SESSION = 6.0       # Kafka's session.timeout.ms
@@ -113,14 +116,16 @@ def recover(meter, rate, limit):
 
 def leg(ctx, programs, name, source, target, rounds, rate, timeout):
     limit = timeout + WITHIN
-    # What is left when the last round is over is relayed afterwards.
-    count = int(rate * (rounds * 3 * (limit + STEADY) + 30))
+    # More than can be sent; the load is ended with the last round.
+    count = int(rate * (rounds * 3 * (limit + STEADY) + 120))
     ctx.say(f"{name}: {rounds} rounds at {rate} a second")
     meter = Meter()
     fleet = Fleet(programs, source, target, meter)
     for slot in range(RELAYS):
         fleet.start(slot)
-    verify = programs.verify(target, count, KEYS, 120, "--no-large-bodies")
+    end = ctx.temp / f"{name}.end"
+    verify = programs.verify(target, count, KEYS, 120, "--no-large-bodies",
+                             "--end", end)
     produce = programs.produce(source(0), count, KEYS, "--no-large-bodies",
                                "--rate", rate)
     faults, slowest = [], {"kill": 0.0, "add": 0.0, "stop": 0.0}
@@ -142,8 +147,9 @@ def leg(ctx, programs, name, source, target, rounds, rate, timeout):
             else:
                 slowest[event] = max(slowest[event], took)
         fleet.start(other)
+        ctx.say(f"{name}: round {i + 1} of {rounds}")
     ctx.say(f"{name}: rounds over; the rest is relayed")
-    _relay.finish(produce, f"{name}: produce")
+    _relay.end_early(produce, end, f"{name}: produce")
     report = _relay.report_of(verify)
     for slot in list(fleet.running):
         fleet.stop(slot)

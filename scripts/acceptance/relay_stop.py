@@ -15,6 +15,9 @@ import time
 import _relay
 import accept
 
+DEPENDS = ("include/", "lib/", "adapters/", "tools/", "tests/acceptance/",
+           "tests/brokers/", "tests/engine/", "tests/support/")
+
 KEYS = 1000
 EXIT_WITHIN = 5.0
 START_WITHIN = 60.0

@@ -12,6 +12,8 @@ import re
 import accept
 import paths
 
+DEPENDS = ("include/", "lib/", "adapters/memory/", "tests/acceptance/")
+
 WITHIN = 0.10
 BASE = 100
 SCALES = {

@@ -4,13 +4,19 @@
 //   relay_check verify URL --count N     receives until all are there, or until
 //                                        nothing came for a while, and compares
 //
+// SIGTERM ends produce early; it prints how many it sent. verify --end FILE is
+// told of that: the file holds the count as soon as it is there.
+//
 // The same --keys, --seed and so on must be given to both. Exit codes: 0 all
 // well, 1 something is lost, out of order or different, 2 wrong usage or a
 // broker that does not answer.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +47,7 @@ struct Options {
   bool no_user_ids = false;
   double rate = 0;  // messages a second; 0: as fast as it goes
   double idle_s = 60;
+  std::string end_file;
   std::vector<std::string> may_differ;
 };
 
@@ -50,6 +57,9 @@ int Fail(std::string_view what, const absl::Status& status) {
 }
 
 constexpr size_t kBatch = 500;
+
+volatile std::sig_atomic_t g_end = 0;
+void EndEarly(int) { g_end = 1; }
 
 // Sends a batch, again and again what was not accepted: its ids stay.
 absl::Status SendAll(Sender* sender, std::vector<Message> batch) {
@@ -77,8 +87,10 @@ int Produce(const Options& options) {
   if (!sender.ok()) return Fail(options.url, sender.status());
   const absl::Status open = (*sender)->WaitOpen(absl::Seconds(30));
   if (!open.ok()) return Fail(options.url, open);
+  std::signal(SIGTERM, EndEarly);
   const absl::Time start = absl::Now();
-  for (uint64_t i = options.first; i < options.count;) {
+  uint64_t i = options.first;
+  while (i < options.count && g_end == 0) {
     std::vector<Message> batch;
     const size_t size = options.rate > 0 ? 50 : kBatch;
     for (; i < options.count && batch.size() < size; ++i) {
@@ -91,10 +103,18 @@ int Produce(const Options& options) {
     absl::SleepFor(start + absl::Seconds(done / options.rate) - absl::Now());
   }
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
-  fmt::print("{{\"sent\": {}, \"seconds\": {:.1f}}}\n",
-             options.count - options.first, seconds);
+  fmt::print("{{\"sent\": {}, \"seconds\": {:.1f}}}\n", i - options.first,
+             seconds);
   const absl::Status closed = (*sender)->Close(absl::Seconds(30));
   return closed.ok() ? 0 : Fail("close", closed);
+}
+
+// Ends the tally where the file says, if it is there.
+void LookForEnd(const std::string& path, Tally* tally) {
+  if (path.empty()) return;
+  std::ifstream file(path);
+  uint64_t count = 0;
+  if (file >> count) tally->EndAt(count);
 }
 
 int Verify(const Options& options) {
@@ -107,13 +127,18 @@ int Verify(const Options& options) {
   const absl::Duration idle = absl::Seconds(options.idle_s);
   // After the last, duplicates may follow: these are waited for shortly.
   constexpr absl::Duration kAfter = absl::Seconds(2);
+  absl::Time last = absl::Now();
   while (true) {
-    auto batch =
-        (*receiver)->ReceiveBatch(kBatch, tally.complete() ? kAfter : idle);
+    auto batch = (*receiver)->ReceiveBatch(kBatch, std::min(kAfter, idle));
+    LookForEnd(options.end_file, &tally);
     if (!batch.ok()) {
-      if (absl::IsDeadlineExceeded(batch.status())) break;
-      return Fail(options.url, batch.status());
+      if (!absl::IsDeadlineExceeded(batch.status())) {
+        return Fail(options.url, batch.status());
+      }
+      if (tally.complete() || absl::Now() - last >= idle) break;
+      continue;
     }
+    last = absl::Now();
     for (const Delivery& d : *batch) tally.Add(d.message());
     const absl::Status done = (*receiver)->CompleteAll(*std::move(batch));
     // A stale token's message comes again, as a duplicate.
@@ -152,6 +177,8 @@ int main(int argc, char** argv) {
   AddOptions(verify, &options);
   verify->add_option("--idle", options.idle_s,
                      "Seconds without a message until the rest is lost");
+  verify->add_option("--end", options.end_file,
+                     "A file that will hold the count if it is less");
   verify->add_option("--may-differ", options.may_differ,
                      "A field whose differences are counted only");
   CLI11_PARSE(app, argc, argv);

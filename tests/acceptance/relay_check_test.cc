@@ -62,6 +62,19 @@ TEST_CASE("what is lost, doubled, out of order or strange is counted") {
   CHECK_FALSE(tally.ok());
 }
 
+TEST_CASE("a run that was ended early is complete with what was sent") {
+  const Plan plan{.keys = 10};
+  Tally tally = TallyOf(plan, 50);
+  for (uint64_t i = 0; i < 20; ++i) tally.Add(MakeMessage(plan, i));
+  CHECK(tally.lost() == 30);
+  tally.EndAt(60);
+  CHECK(tally.lost() == 30);
+  tally.EndAt(20);
+  CHECK(tally.ok());
+  tally.Add(MakeMessage(plan, 20));
+  CHECK(tally.strangers() == 1);
+}
+
 TEST_CASE("what has a deliver-at or priority may come in any order") {
   const Plan plan{.keys = 1};
   for (const uint64_t free : {4, 5}) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -35,6 +36,8 @@ void Tally::Add(const Message& got) {
   if (KeepsOrder(sent)) JudgeOrder(*i);
   Judge(*i, sent, got);
 }
+
+void Tally::EndAt(uint64_t count) { count_ = std::min(count_, count); }
 
 void Tally::JudgeOrder(uint64_t i) {
   const auto seq = static_cast<int64_t>(i / plan_.keys);

@@ -23,6 +23,9 @@ class Tally {
   Tally(Plan plan, uint64_t count, std::set<std::string> may_differ);
 
   void Add(const Message& got);
+  // The run was ended early: only messages 0 to count - 1 were sent. A count
+  // above the run's own changes nothing.
+  void EndAt(uint64_t count);
 
   uint64_t received() const { return received_; }
   uint64_t unique() const { return unique_; }
@@ -54,7 +57,7 @@ class Tally {
   };
 
   const Plan plan_;
-  const uint64_t count_;
+  uint64_t count_;
   const std::set<std::string> may_differ_;
   std::vector<bool> seen_;
   std::vector<int64_t> last_of_key_;
