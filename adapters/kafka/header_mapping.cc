@@ -1,5 +1,6 @@
 #include "adapters/kafka/header_mapping.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -286,6 +287,21 @@ std::string EncodeBody(const Value& value) {
     default:
       return value.ToText();
   }
+}
+
+bool IsDirect(const MessageFields& fields) {
+  // What the record itself carries.
+  constexpr uint32_t kOfRecord = 1u << static_cast<int>(Field::kCreated) |
+                                 1u << static_cast<int>(Field::kPartition);
+  if ((fields.present & ~kOfRecord) != 0 || !fields.annotations.empty() ||
+      !fields.footer.empty()) {
+    return false;
+  }
+  return std::all_of(fields.properties.begin(), fields.properties.end(),
+                     [](const Property& p) {
+                       return p.value.type() == Type::kString &&
+                              !IsReserved(p.name) && IsUtf8(p.value.text());
+                     });
 }
 
 void HeaderList::Clear() {

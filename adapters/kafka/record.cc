@@ -58,6 +58,13 @@ int64_t CreatedOf(const rd_kafka_message_t* record) {
   return type == RD_KAFKA_TIMESTAMP_CREATE_TIME ? ms : -1;
 }
 
+void AddHeader(rd_kafka_headers_t* headers, const Header& h) {
+  // An empty value needs an address; null means a null header.
+  rd_kafka_header_add(
+      headers, h.name.data(), static_cast<ssize_t>(h.name.size()),
+      h.null ? nullptr : h.value.data(), static_cast<ssize_t>(h.value.size()));
+}
+
 }  // namespace
 
 const RecordSource* RecordSource::Get() {
@@ -151,27 +158,22 @@ void RecordWriter::Write(const Message& message) {
 
 void RecordWriter::WriteHeaders(const Message& message,
                                 const MessageFields& fields, BodyKind kind) {
-  list_.Encode(fields, kind);
   // An id set without other fields is kept apart from them.
   const bool short_id = message.has(Field::kId) && !fields.has(Field::kId);
-  const size_t count = list_.size() + (short_id ? 1 : 0);
+  const bool direct = kind == BodyKind::kData && IsDirect(fields);
+  if (!direct) list_.Encode(fields, kind);
+  const size_t count =
+      (direct ? fields.properties.size() : list_.size()) + (short_id ? 1 : 0);
   if (count == 0) return;
   headers = rd_kafka_headers_new(count);
-  if (short_id) {
-    constexpr std::string_view kName = "tieline-id";
-    const std::string_view id = message.id();
-    rd_kafka_header_add(headers, kName.data(),
-                        static_cast<ssize_t>(kName.size()), id.data(),
-                        static_cast<ssize_t>(id.size()));
+  if (short_id) AddHeader(headers, {"tieline-id", message.id()});
+  if (direct) {
+    for (const Property& p : fields.properties) {
+      AddHeader(headers, {p.name, p.value.text()});
+    }
+    return;
   }
-  for (size_t i = 0; i < list_.size(); ++i) {
-    const Header h = list_.at(i);
-    // An empty value needs an address; null means a null header.
-    rd_kafka_header_add(headers, h.name.data(),
-                        static_cast<ssize_t>(h.name.size()),
-                        h.null ? nullptr : h.value.data(),
-                        static_cast<ssize_t>(h.value.size()));
-  }
+  for (size_t i = 0; i < list_.size(); ++i) AddHeader(headers, list_.at(i));
 }
 
 }  // namespace kafka

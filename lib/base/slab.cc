@@ -18,11 +18,13 @@ namespace {
 #endif
 #endif
 
-constexpr std::array<size_t, 5> kClasses = {64, 256, 384, 640, 1152};
+constexpr std::array<size_t, 6> kClasses = {64, 256, 384, 512, 640, 1152};
 constexpr size_t kBatch = 64;
-// Blocks kept for reuse by all threads together, a class: at most this many
-// batches (18 MiB in the largest class).
-constexpr size_t kSharedBatches = 256;
+// Blocks kept for reuse by all threads together take at most so much, a class.
+constexpr size_t kSharedBytes = 24 << 20;
+constexpr size_t SharedBatches(size_t c) {
+  return kSharedBytes / (kClasses[c] * kBatch);
+}
 
 constexpr size_t kStep = 64;
 constexpr size_t kLargest = kClasses.back();
@@ -86,7 +88,7 @@ void Give(size_t c, Block* batch) {
   Shared& shared = SharedOf(c);
   {
     MutexLock lock(&shared.mu);
-    if (shared.batches.size() < kSharedBatches) {
+    if (shared.batches.size() < SharedBatches(c)) {
       shared.batches.push_back(batch);
       return;
     }

@@ -212,6 +212,34 @@ TEST_CASE("more headers than the bound are left out") {
   CHECK(f.properties.size() == kMaxHeaders);
 }
 
+TEST_CASE("properties go as they are only when nothing else would come back") {
+  MessageFields f;
+  f.properties.Set("tenant", "acme");
+  f.properties.Set("name of more than eight bytes", "caf\xc3\xa9");
+  f.mark(Field::kCreated);
+  CHECK(IsDirect(f));
+  HeaderList list;
+  const auto headers = Encoded(&list, f);
+  REQUIRE(headers.size() == 2);
+  CHECK(Find(headers, "tenant") == "acme");
+
+  const auto with = [&](std::string_view name, const Value& value) {
+    MessageFields other = f;
+    other.properties.Set(name, value);
+    return IsDirect(other);
+  };
+  CHECK(!with("n", int64_t{5}));
+  CHECK(!with("n", Value()));
+  CHECK(!with("n", "not UTF-8 \xff at the end of it"));
+  CHECK(!with("content-type", "text"));
+  CHECK(!with("tieline-to", "text"));
+  f.annotations.Set("a", "text");
+  CHECK(!IsDirect(f));
+  f.annotations.Clear();
+  f.mark(Field::kPriority);
+  CHECK(!IsDirect(f));
+}
+
 TEST_CASE("value and sequence bodies come back") {
   for (const Value& value :
        {Value("text"), Value(int64_t{5}), Value::Binary("\xff"),
@@ -235,6 +263,8 @@ TEST_CASE("well-formed UTF-8 is told from what is not") {
   CHECK(!IsUtf8("\xed\xa0\x80"));      // surrogate
   CHECK(!IsUtf8("\xf4\x90\x80\x80"));  // beyond Unicode
   CHECK(!IsUtf8("\xe2\x82"));          // cut short
+  CHECK(IsUtf8("sixteen bytes ..\xc3\xa9 and more text"));
+  CHECK(!IsUtf8("sixteen bytes ..\xa9 and more text"));
 }
 
 }  // namespace
