@@ -18,10 +18,13 @@ struct FreeFields {
 };
 using OwnedFields = std::unique_ptr<MessageFields, FreeFields>;
 
-template <typename... Args>
-OwnedFields MakeFields(const Args&... args) {
+OwnedFields MakeFields() {
+  // Not MessageFields(), which would clear it all first.
+  return OwnedFields(new (SlabAllocate(sizeof(MessageFields))) MessageFields);
+}
+OwnedFields CopyFields(const MessageFields& fields) {
   return OwnedFields(new (SlabAllocate(sizeof(MessageFields)))
-                         MessageFields(args...));
+                         MessageFields(fields));
 }
 
 }  // namespace
@@ -74,7 +77,7 @@ MessageFields& MessageRep::MutableFields() {
 MessageRep* MessageRep::Clone() {
   MessageRep* copy = Make();
   if (const MessageFields* fields = Fields()) {
-    copy->fields_.store(MakeFields(*fields).release(),
+    copy->fields_.store(CopyFields(*fields).release(),
                         std::memory_order_release);
   }
   copy->kind = TrueKind();

@@ -26,10 +26,9 @@ class Appender {
   }
   // Where the value goes; null when there is one by that name.
   Value* Append(std::string_view name) {
-    if (seen_ ? !seen_->insert(name).second : list_->Find(name) != nullptr) {
-      return nullptr;
-    }
-    return &list_->Append(name);
+    const bool known =
+        seen_ ? !seen_->insert(name).second : list_->Find(name) != nullptr;
+    return known ? nullptr : &list_->Append(name);
   }
 
  private:
@@ -159,6 +158,20 @@ void ReadProperties(Cursor* cursor, MessageFields* fields) {
   ReadTextField(&list, Field::kReplyToKey, &fields->reply_to_key, fields);
 }
 
+// The value of the property that was just appended; null of one that is there.
+void ReadInto(Cursor* items, Value* value) {
+  std::string_view text;
+  const int code = items->Peek();
+  if (value == nullptr) {
+    if (!items->SkipPlain()) items->Skip();
+  } else if (items->PlainText(&text)) {
+    value->AssignText(code == kCodeString8 ? Type::kString : Type::kSymbol,
+                      text);
+  } else {
+    ReadValue(items, value);
+  }
+}
+
 void ReadMap(Cursor* cursor, Properties* list) {
   Cursor items;
   uint32_t count = 0;
@@ -167,12 +180,7 @@ void ReadMap(Cursor* cursor, Properties* list) {
   for (; count > 0 && items.ok(); count -= 2) {
     std::string_view name;
     const bool named = ReadText(&items, &name);
-    Value* const value = named ? appender.Append(name) : nullptr;
-    if (value != nullptr) {
-      ReadValue(&items, value);
-    } else {
-      items.Skip();
-    }
+    ReadInto(&items, named ? appender.Append(name) : nullptr);
   }
 }
 
@@ -316,7 +324,7 @@ class AmqpSource final : public driver::MessageSource {
         case kData:
           if (std::exchange(holds_value, false)) {
             ReadHeldValue(&cursor, &fields->body_value);
-          } else {
+          } else if (!cursor.SkipPlain()) {
             cursor.Skip();
           }
           break;
