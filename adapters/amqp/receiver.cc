@@ -49,6 +49,11 @@ std::string AmqpReceiver::Where() const {
                      spec_.queue.entity, connection_->where());
 }
 
+std::string AmqpReceiver::At() const {
+  return fmt::format("entity {} at {}", spec_.queue.entity,
+                     connection_->where());
+}
+
 void AmqpReceiver::MarkReady() {
   if (std::exchange(ready_, true)) return;
   connection_->MarkReady(this);
@@ -61,7 +66,7 @@ void AmqpReceiver::OnUp() {
     state_ = State::kClosed;
     tell_closed_ = true;
     closed_why_ = MakeStatus(absl::StatusCode::kUnimplemented,
-                             "{}: RabbitMQ can't be browsed", Where());
+                             "{}: RabbitMQ can't be browsed", At());
     MarkReady();
     return;
   }
@@ -99,14 +104,14 @@ void AmqpReceiver::OnDetached(wire::Link* link, const wire::Condition& why) {
   absl::Status status =
       closing_ && !why.is_set()
           ? absl::OkStatus()
-          : ToStatus(Where() + (state_ == State::kOpen
-                                    ? ": the broker closed the receiver"
-                                    : ": can't be received from"),
+          : ToStatus(At() + (state_ == State::kOpen
+                                 ? ": the broker closed the receiver"
+                                 : ": can't be received from"),
                      why);
   AnswerPending(status.ok() ? absl::UnavailableError(
                                   Where() + ": the receiver was closed before "
                                             "the broker had answered")
-                            : status);
+                            : Annotate(status, "queue " + spec_.queue.name));
   link->Release();
   link_ = nullptr;
   parked_.clear();

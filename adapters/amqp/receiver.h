@@ -59,6 +59,8 @@ class AmqpReceiver final : public driver::ReceiverDriver,
   void AnswerPending(const absl::Status& why);
   void MarkReady();
   std::string Where() const;
+  // For the word on the handle's end, to which the core adds the queue.
+  std::string At() const;
 
   AmqpConnection* const connection_;
   const driver::ReceiverSpec spec_;

@@ -27,6 +27,11 @@ std::string AmqpSender::Where() const {
                      spec_.queue.entity, connection_->where());
 }
 
+std::string AmqpSender::At() const {
+  return fmt::format("entity {} at {}", spec_.queue.entity,
+                     connection_->where());
+}
+
 void AmqpSender::MarkReady() {
   if (std::exchange(ready_, true)) return;
   connection_->MarkReady(this);
@@ -60,14 +65,14 @@ void AmqpSender::OnDetached(wire::Link* link, const wire::Condition& why) {
   absl::Status status =
       closing_ && !why.is_set()
           ? absl::OkStatus()
-          : ToStatus(Where() + (state_ == State::kOpen
-                                    ? ": the broker closed the sender"
-                                    : ": can't be sent to"),
+          : ToStatus(At() + (state_ == State::kOpen
+                                 ? ": the broker closed the sender"
+                                 : ": can't be sent to"),
                      why);
   AnswerUnsettled(status.ok() ? absl::UnavailableError(
                                     Where() + ": the sender was closed before "
                                               "the broker had answered")
-                              : status);
+                              : Annotate(status, "queue " + spec_.queue.name));
   link->Release();
   link_ = nullptr;
   state_ = State::kClosed;

@@ -49,6 +49,8 @@ class AmqpSender final : public driver::SenderDriver,
   void MarkReady();
   // "queue NAME (entity ENTITY at broker ...)", for messages.
   std::string Where() const;
+  // For the word on the handle's end, to which the core adds the queue.
+  std::string At() const;
 
   AmqpConnection* const connection_;
   const driver::SenderSpec spec_;

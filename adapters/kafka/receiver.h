@@ -83,11 +83,20 @@ class Receiver final : public driver::ReceiverDriver {
   };
   static constexpr size_t kBatch = 256;
 
-  // receiver.cc: life and delivery
+  // receiver.cc: life
   void Begin();
   void StartBrowsing();
   bool PollEvents();
   void OnError(rd_kafka_resp_err_t error, const char* text);
+  bool ContinueClose(absl::Time now);
+  void Fail(const absl::Status& why);
+  void LetGo();
+  Partition* Find(int32_t partition);
+  void Emit(const Partition& lane, driver::LaneState state,
+            absl::Time until = absl::InfiniteFuture(),
+            const absl::Status& why = absl::OkStatus(), bool is_fault = false);
+
+  // receiver_deliver.cc: records on their way to the sink
   bool Deliver();
   size_t Fetch(rd_kafka_queue_t* queue, size_t max);
   void Sort(rd_kafka_message_t* record);
@@ -99,14 +108,7 @@ class Receiver final : public driver::ReceiverDriver {
   void Stall(Partition* lane);
   void Resume(Partition* lane);
   void TakeOwnQueue(Partition* lane);
-  bool ContinueClose(absl::Time now);
-  void Fail(const absl::Status& why);
   void Discard(Partition* lane);
-  void LetGo();
-  Partition* Find(int32_t partition);
-  void Emit(const Partition& lane, driver::LaneState state,
-            absl::Time until = absl::InfiniteFuture(),
-            const absl::Status& why = absl::OkStatus(), bool is_fault = false);
 
   // receiver_group.cc: assignment and revocation
   void OnRebalance(rd_kafka_event_t* event);

@@ -17,9 +17,7 @@ Sender::Sender(uint64_t number, driver::SenderSpec spec,
       spec_(std::move(spec)),
       sink_(sink),
       connection_(connection),
-      producer_(producer),
-      topic_(rd_kafka_topic_new(producer->rk(), spec_.queue.entity.c_str(),
-                                nullptr)) {}
+      producer_(producer) {}
 
 Sender::~Sender() {
   if (producer_ != nullptr && open_ > 0) producer_->Forget(this);
@@ -56,6 +54,10 @@ void Sender::OnChecked(const absl::Status& status, uint64_t max_message_bytes) {
   if (state_ != State::kOpening) return;
   max_message_bytes_ = max_message_bytes;
   if (status.ok()) {
+    // Not before: for a topic that a producer knows of and the broker does not,
+    // the client has the broker make one, with the broker's own defaults.
+    topic_.reset(rd_kafka_topic_new(producer_->rk(), spec_.queue.entity.c_str(),
+                                    nullptr));
     state_ = State::kOpen;
   } else {
     closed_why_ = status;
