@@ -56,14 +56,20 @@ void TryMessage(const Bytes& bytes) {
   const auto received = DecodeMessage(bytes, &facts);
   Expect(received.ok() == amqp::wire::CheckMessage(bytes.view()).ok());
   if (!received.ok()) return;
-  ExpectSame(*received, Again(*received, {}));
+  // Passed on as it came, unless an annotation must have another name: text
+  // that came need not be UTF-8 or ASCII, and then can't be written anew.
+  if (EncodeToBytes(*received, {}).ok()) {
+    ExpectSame(*received, Again(*received, {}));
+  } else {
+    Expect(!received->annotations().empty() ||
+           bytes.view().find("x-opt-") != std::string_view::npos);
+  }
 
   Message changed = *received;
   changed.set_priority(5);
   EncodeOptions options;
   options.scheduling = Scheduling::kScheduledEnqueueTime;
   options.delivery_count = facts.delivery_count;
-  // Text that came need not be UTF-8, and then can't be sent.
   if (!EncodeToBytes(changed, options).ok()) return;
   const Message once = Again(changed, options);
   ExpectSame(once, Again(Message(once).set_priority(5), options));

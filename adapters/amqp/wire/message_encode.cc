@@ -124,16 +124,35 @@ absl::Status WriteBody(const Message& message, const EncodeOptions& options,
                   "value body");
 }
 
-// True when an annotation is there that must have another name, or that only
-// RabbitMQ gets.
-bool NeedsRenaming(std::string_view annotations, const EncodeOptions& options) {
-  const auto has = [&](std::string_view name) {
-    return annotations.find(name) != std::string_view::npos;
-  };
-  return has(options.scheduling == Scheduling::kDeliveryTime
-                 ? kScheduledEnqueueTimeName
-                 : kDeliveryTimeName) ||
-         (!options.for_rabbitmq && (has(kUserIdName) || has(kBodyName)));
+// A name in a map, or none, passed over, when it is no text.
+std::string_view NextName(Cursor* items) {
+  std::string_view name;
+  if (items->PlainText(&name)) return name;
+  if (items->Peek() == kCodeSymbol32) return items->Symbol();
+  if (items->Peek() == kCodeString32) return items->String();
+  items->Skip();
+  return {};
+}
+
+// Passes over the annotations. True when one is there that must have another
+// name, or that only RabbitMQ gets.
+bool NeedsRenaming(Cursor* cursor, const EncodeOptions& options) {
+  const std::string_view other_time =
+      options.scheduling == Scheduling::kDeliveryTime
+          ? kScheduledEnqueueTimeName
+          : kDeliveryTimeName;
+  Cursor items;
+  uint32_t count = 0;
+  cursor->Map(&items, &count);
+  for (; count > 0 && items.ok(); count -= 2) {
+    const std::string_view name = NextName(&items);
+    if (name == other_time ||
+        (!options.for_rabbitmq && (name == kUserIdName || name == kBodyName))) {
+      return true;
+    }
+    if (!items.SkipPlain()) items.Skip();
+  }
+  return false;
 }
 
 // True when the properties section that comes next has a user id.
@@ -150,7 +169,7 @@ bool NeedsRewriting(Section section, Cursor* cursor,
   Type type = Type::kNull;
   switch (section) {
     case kMessageAnnotations:
-      return NeedsRenaming(cursor->Skip(), options);
+      return NeedsRenaming(cursor, options);
     case kProperties:
       return options.for_rabbitmq && HasUserId(cursor);
     case kApplicationProperties:
