@@ -39,6 +39,10 @@ std::vector<std::shared_ptr<T>> Alive(
   return alive;
 }
 
+absl::Status ClosedError() {
+  return absl::FailedPreconditionError("the bus is closed");
+}
+
 bool IsUrl(std::string_view text) {
   return text.find("://") != std::string_view::npos;
 }
@@ -102,7 +106,7 @@ absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::MakeEndpoint(
 absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointFor(
     const BrokerConfig& broker) {
   MutexLock lock(&mu_);
-  if (closed_) return absl::FailedPreconditionError("the bus is closed");
+  if (closed_) return ClosedError();
   auto it = shared_.find(broker.name);
   if (it != shared_.end()) return it->second;
   TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
@@ -112,7 +116,7 @@ absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointFor(
   return endpoint;
 }
 
-std::shared_ptr<SenderCore> BusCore::MakeSender(
+absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
     std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
     SenderOptions options) {
   // Each sender counts for itself, so each has a prefix of its own.
@@ -120,7 +124,9 @@ std::shared_ptr<SenderCore> BusCore::MakeSender(
       endpoint, std::move(queue), std::move(options),
       fmt::format("{}.{}", producer_, next_sender_.fetch_add(1)));
   {
+    // After the bus was closed nobody would close it, or run it.
     MutexLock lock(&mu_);
+    if (closed_) return ClosedError();
     Remember(senders_, sender);
   }
   endpoint->Attach(sender);
@@ -159,13 +165,15 @@ absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
     if (!endpoint_or.ok()) return sender;
     SenderOptions sender_options;
     sender_options.stamp_ids = false;
-    return self->MakeSender(*endpoint_or, dead_letter, sender_options);
+    return self->MakeSender(*endpoint_or, dead_letter, sender_options)
+        .value_or(nullptr);
   };
   auto receiver = std::make_shared<ReceiverCore>(
       endpoint, std::move(config), std::move(options),
       std::move(make_dead_letter_sender));
   {
     MutexLock lock(&mu_);
+    if (closed_) return ClosedError();
     Remember(receivers_, receiver);
   }
   endpoint->Attach(receiver);

@@ -53,9 +53,10 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
       const BrokerConfig& broker);
   absl::StatusOr<std::shared_ptr<Endpoint>> MakeEndpoint(
       const BrokerConfig& broker);
-  std::shared_ptr<SenderCore> MakeSender(std::shared_ptr<Endpoint> endpoint,
-                                         QueueConfig queue,
-                                         SenderOptions options);
+  // kFailedPrecondition: the bus was closed meanwhile.
+  absl::StatusOr<std::shared_ptr<SenderCore>> MakeSender(
+      std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
+      SenderOptions options);
 
   const BusOptions options_;
   Clock* const clock_;
