@@ -78,7 +78,9 @@ class Stops:
 def leg(ctx, programs, name, source, target, stops, count):
     """One pair of brokers; the verifier's report and what the stops showed."""
     ctx.say(f"{name}: {count} messages, {stops} stops")
-    verify = programs.verify(target, count, KEYS, 120, "--no-large-bodies")
+    end = ctx.temp / f"{name}.end"
+    verify = programs.verify(target, count, KEYS, 120, "--no-large-bodies",
+                             "--end", end)
     produce = programs.produce(source, count, KEYS, "--no-large-bodies")
     seen = Stops(programs, source, target, random.Random(1))
     relayed = []
@@ -86,8 +88,9 @@ def leg(ctx, programs, name, source, target, stops, count):
         relayed.append(seen.once())
         if (i + 1) % 10 == 0:
             ctx.say(f"{name}: {i + 1} stops, {sum(relayed)} relayed")
-    _relay.finish(produce, f"{name}: produce")
+    # While it still sends: a source that is full makes its producer wait.
     rest = programs.relay(source, target)
+    _relay.end_early(produce, end, f"{name}: produce")
     report = _relay.report_of(verify)
     code = _relay.stop(rest)
     if code != 0:
@@ -122,8 +125,9 @@ def run(ctx):
     stops = 5 if ctx.short else 100
     per_stop = (20_000, 5_000)  # a stop's share: what keeps both sources full
     programs = _relay.Programs(ctx)
-    kafka = ctx.broker("kafka")
-    artemis = ctx.broker("artemis --max-delivery-attempts -1")
+    tune = "test" if ctx.short else "bench"
+    kafka = ctx.broker(f"kafka --tune {tune}")
+    artemis = ctx.broker(f"artemis --max-delivery-attempts -1 --tune {tune}")
     figures, faults = {}, []
     report, seen, relayed = leg(
         ctx, programs, "Kafka -> Kafka",
