@@ -1,6 +1,7 @@
 """Runs the tieline command for the tests."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,12 @@ import python_test  # noqa: E402
 
 COMMAND = python_test.build_dir() / "tools" / "tieline"
 SECONDS = 60
+
+
+def built_with(backend):
+    """Whether the command has the backend ("KAFKA")."""
+    cache = (python_test.build_dir() / "CMakeCache.txt").read_text()
+    return not re.search(rf"^TIELINE_{backend}:\w+=OFF$", cache, re.M)
 
 
 class Ran:
