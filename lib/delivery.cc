@@ -42,7 +42,7 @@ absl::Status Delivery::Settle(driver::Verb verb, std::string_view reason,
                               std::string_view detail) {
   if (core_ == nullptr) return AlreadySettled();
   const std::shared_ptr<ReceiverCore> core = std::move(core_);
-  const absl::Status status =
+  absl::Status status =
       core->Settle(inbound_, incarnation_, verb, reason, detail);
   // What the backend can't do leaves the duty where it was.
   if (status.code() == absl::StatusCode::kUnimplemented) core_ = core;
@@ -87,7 +87,7 @@ absl::Status Delivery::Renew(absl::Duration timeout) {
     return absl::UnimplementedError("this backend can't renew locks");
   }
   absl::Time until = absl::InfinitePast();
-  const absl::Status status = core_->SettleConfirmed(
+  absl::Status status = core_->SettleConfirmed(
       inbound_, incarnation_, driver::Verb::kRenew, timeout, &until);
   if (status.ok() && until != absl::InfinitePast()) {
     inbound_.locked_until = until;

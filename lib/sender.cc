@@ -57,7 +57,7 @@ absl::Status Sender::SendBatch(std::vector<Message>&& messages,
   auto* batch = new SendBatchState(messages);
   core_->StampIds(batch);
   batch->callback = std::move(done);
-  const absl::Status given = core_->Give(batch, options.timeout);
+  absl::Status given = core_->Give(batch, options.timeout);
   if (!given.ok()) {
     messages.clear();
     for (SendResult& r : batch->results) {

@@ -126,8 +126,7 @@ class Demo : public Command {
   // Sends and shows until the time is over and everything has come.
   void Watch(Bus* bus, Sender* sender, Route* route) {
     const absl::Time begin = absl::Now();
-    std::jthread producer(
-        [&](std::stop_token) { Produce(sender, begin + duration_); });
+    std::thread producer([&] { Produce(sender, begin + duration_); });
     Trouble trouble(begin, duration_);
     const absl::Time last = begin + duration_ + kDrain;
     const absl::Duration pause =

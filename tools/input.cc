@@ -14,7 +14,7 @@ namespace tieline::tools {
 Input::Input(std::vector<std::string> files, InputFormat format,
              size_t max_message_bytes)
     : files_(std::move(files)), format_(format), max_bytes_(max_message_bytes) {
-  if (files_.empty()) files_.push_back("-");
+  if (files_.empty()) files_.emplace_back("-");
 }
 
 Input::~Input() {

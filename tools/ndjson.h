@@ -32,11 +32,11 @@ std::string ToJsonLine(const Message& message);
 std::string ToJsonLine(const Delivery& delivery);
 
 // kInvalidArgument says what was found and expected. Never throws.
-absl::StatusOr<Message> FromJsonLine(std::string_view line);
+absl::StatusOr<Message> FromJsonLine(std::string_view text);
 
-// True when the line reads as a message in this form: an object with a body
+// True when the text reads as a message in this form: an object with a body
 // and no members that are unknown here.
-bool LooksLikeMessage(std::string_view line);
+bool LooksLikeMessage(std::string_view text);
 
 bool IsUtf8(std::string_view text);
 

@@ -125,7 +125,7 @@ absl::Status ReadValues(const Json& line, const std::string& name,
     for (const auto& [key, json] : plain->items()) {
       auto value = ToValue(json);
       if (!value.ok()) {
-        return Annotate(value.status(), "\"" + name + "." + key + "\"");
+        return Annotate(value.status(), fmt::format("\"{}.{}\"", name, key));
       }
       values->Set(key, *std::move(value));
     }

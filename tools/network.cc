@@ -21,7 +21,7 @@ namespace {
 
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
-absl::Status Unavailable(std::string text) {
+absl::Status Unavailable(const std::string& text) {
   return absl::UnavailableError(text);
 }
 

@@ -108,7 +108,7 @@ bool TroubleLog::IsRepeated(std::string_view text) {
 }
 
 absl::StatusOr<std::unique_ptr<Bus>> OpenBus(
-    Config config, bool verbose, std::shared_ptr<TroubleLog> trouble) {
+    Config config, bool verbose, const std::shared_ptr<TroubleLog>& trouble) {
   BusOptions options;
   if (verbose) {
     options.log = [](LogLevel, std::string_view text) { PrintLine(text); };

@@ -50,7 +50,8 @@ class TroubleLog {
 // Opens the bus. With `verbose` all of its log goes to standard error at once,
 // else warnings go to `trouble`, if there is one.
 absl::StatusOr<std::unique_ptr<Bus>> OpenBus(
-    Config config, bool verbose, std::shared_ptr<TroubleLog> trouble = nullptr);
+    Config config, bool verbose,
+    const std::shared_ptr<TroubleLog>& trouble = nullptr);
 
 // Registers the backends that this build has.
 void RegisterBackends();

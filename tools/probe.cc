@@ -58,7 +58,6 @@ ProbeResult Probe(Bus* bus, Sender* sender, const std::string& queue,
   const bool browse = sender->capabilities().has(Capability::kReplay);
   ReceiverOptions options;
   options.browse = browse;
-  std::string name = queue;
   std::unique_ptr<Bus> other;
   if (browse) {
     Config config = bus->config();
@@ -71,7 +70,7 @@ ProbeResult Probe(Bus* bus, Sender* sender, const std::string& queue,
     }
     other = *std::move(opened);
   }
-  auto receiver = (browse ? other.get() : bus)->OpenReceiver(name, options);
+  auto receiver = (browse ? other.get() : bus)->OpenReceiver(queue, options);
   if (!receiver.ok()) {
     result.received = receiver.status();
     return result;

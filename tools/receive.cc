@@ -77,7 +77,7 @@ class Receive : public Command {
            from.find_first_not_of("0123456789") == std::string::npos;
   }
 
-  std::string Render(const Message& message, std::string line) const {
+  std::string Render(const Message& message, const std::string& line) const {
     if (format_ == "ndjson") return line + '\n';
     std::string body(message.body_view());
     if (format_ == "lines") body += '\n';

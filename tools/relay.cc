@@ -121,6 +121,7 @@ class Relay : public Command {
   static std::vector<RouteMetrics> MetricsOf(
       const std::vector<std::unique_ptr<Route>>& routes) {
     std::vector<RouteMetrics> all;
+    all.reserve(routes.size());
     for (const auto& route : routes) all.push_back(route->metrics());
     return all;
   }

@@ -49,7 +49,7 @@ class AmqpReceiver final : public driver::ReceiverDriver,
  private:
   enum class State : uint8_t { kPending, kAttaching, kOpen, kClosed };
 
-  void SettleOne(const driver::Settlement& settlement);
+  void SettleOne(const driver::Settlement& one);
   void Answer(driver::Token token, driver::Verb verb, absl::Status status);
   // Gives link credit as far as messages and bytes allow.
   void TopUp();

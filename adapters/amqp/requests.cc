@@ -37,7 +37,7 @@ std::unique_ptr<Task> MakeTask(AmqpConnection* connection,
 }  // namespace
 
 void Requests::Ask(uint64_t cookie, driver::Request request) {
-  waiting_.push_back({cookie, std::move(request)});
+  waiting_.emplace_back(cookie, std::move(request));
 }
 
 void Requests::Start() {

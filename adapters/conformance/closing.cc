@@ -9,7 +9,6 @@
 namespace tieline::conformance {
 namespace {
 
-using driver::Inbound;
 using driver::Verb;
 
 // Closes the connection, and fails the behaviour unless that is answered.

@@ -5,7 +5,6 @@ namespace tieline::conformance {
 namespace {
 
 using driver::Fate;
-using driver::Inbound;
 using driver::Request;
 using driver::Verb;
 

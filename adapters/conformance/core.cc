@@ -53,14 +53,15 @@ class Stage {
     static_cast<void>(rig);
   }
 
-  std::unique_ptr<tieline::Sender> OpenSender(SenderOptions options = {}) {
+  std::unique_ptr<tieline::Sender> OpenSender(
+      SenderOptions options = {}) const {
     auto made = bus->OpenSender("q", std::move(options));
     INFO(made.status().ToString());
     REQUIRE(made.ok());
     return *std::move(made);
   }
   std::unique_ptr<tieline::Receiver> OpenReceiver(
-      ReceiverOptions options = {}) {
+      ReceiverOptions options = {}) const {
     auto made = bus->OpenReceiver("q", std::move(options));
     INFO(made.status().ToString());
     REQUIRE(made.ok());
@@ -79,7 +80,7 @@ class Stage {
 
   // Cuts, and goes on only when the bus has given up the connection: a driver
   // may mend a short interruption itself, and its tokens then stay good.
-  void LoseConnection(Rig& rig) {
+  void LoseConnection(Rig& rig) const {
     const auto losses = [&] {
       uint64_t sum = 0;
       for (const BrokerMetrics& b : bus->metrics().brokers) sum += b.losses;

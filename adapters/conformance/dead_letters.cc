@@ -6,7 +6,6 @@ namespace {
 
 using driver::Inbound;
 using driver::Request;
-using driver::Token;
 using driver::Verb;
 
 BEHAVIOUR("a dead-lettered message is found at the dead-letter place",

@@ -136,7 +136,7 @@ Sender& Rig::OpenSender(const QueueConfig& queue, Peer* peer, bool ordered) {
   return sender;
 }
 
-Receiver& Rig::BeginReceiver(driver::ReceiverSpec spec, Peer* peer) {
+Receiver& Rig::BeginReceiver(const driver::ReceiverSpec& spec, Peer* peer) {
   if (peer == nullptr) peer = &Main();
   receivers_.push_back(std::make_unique<Receiver>(this, peer));
   Receiver& receiver = *receivers_.back();
@@ -149,7 +149,7 @@ Receiver& Rig::BeginReceiver(driver::ReceiverSpec spec, Peer* peer) {
 Receiver& Rig::BeginReceiver(const QueueConfig& queue, Peer* peer) {
   driver::ReceiverSpec spec;
   spec.queue = queue;
-  return BeginReceiver(std::move(spec), peer);
+  return BeginReceiver(spec, peer);
 }
 
 Receiver& Rig::OpenReceiver(const QueueConfig& queue, Peer* peer) {

@@ -169,7 +169,7 @@ class Rig {
                      bool ordered = false);
   Receiver& BeginReceiver(const QueueConfig& queue, Peer* peer = nullptr);
   Receiver& OpenReceiver(const QueueConfig& queue, Peer* peer = nullptr);
-  Receiver& BeginReceiver(driver::ReceiverSpec spec, Peer* peer);
+  Receiver& BeginReceiver(const driver::ReceiverSpec& spec, Peer* peer);
   // Destroys a handle or connection (with its handles).
   void Drop(Sender& sender);
   void Drop(Receiver& receiver);

@@ -4,8 +4,6 @@
 namespace tieline::conformance {
 namespace {
 
-using driver::Inbound;
-using driver::Lane;
 using driver::LaneEvent;
 using driver::LaneState;
 using driver::Request;

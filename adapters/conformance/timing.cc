@@ -211,7 +211,7 @@ BEHAVIOUR("the entity's time to live bounds the message's", "[ttl]") {
 QueueConfig Deduplicating(Rig& rig) {
   Shape shape;
   shape.duplicate_window = absl::Minutes(10);
-  const QueueConfig queue = rig.NewQueue(shape);
+  QueueConfig queue = rig.NewQueue(shape);
   if (!rig.OpenSender(queue).capabilities.has(
           Capability::kDuplicateDetection)) {
     rig.Skip("the backend has no duplicate-detection");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "adapters/kafka/capabilities.h"
@@ -79,7 +80,7 @@ KafkaConnection::~KafkaConnection() {
 
 driver::PollSet KafkaConnection::pollable() const { return {.fd = fd_}; }
 
-void KafkaConnection::Watch(rd_kafka_queue_t* queue) {
+void KafkaConnection::Watch(rd_kafka_queue_t* queue) const {
   static const uint64_t kOne = 1;
   rd_kafka_queue_io_event_enable(queue, fd_, &kOne, sizeof(kOne));
 }

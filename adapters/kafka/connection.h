@@ -48,7 +48,7 @@ class KafkaConnection final : public driver::Connection {
 
   // For the handles.
   // Lets what comes to the queue wake the connection's runner.
-  void Watch(rd_kafka_queue_t* queue);
+  void Watch(rd_kafka_queue_t* queue) const;
   // Asks to be run, unless that was done since the last Run.
   void WakeOnce();
   void Drop(Sender* sender);

@@ -30,8 +30,9 @@ bool IsKnown(Op op) {
 
 template <typename T, typename Put>
 absl::Status Into(absl::StatusOr<T> result, Put put) {
-  if (result.ok()) put(*std::move(result));
-  return result.status();
+  if (!result.ok()) return result.status();
+  put(*std::move(result));
+  return absl::OkStatus();
 }
 
 // On the background thread.

@@ -77,9 +77,7 @@ Types ParseTypes(std::span<const Header> headers) {
       const std::string_view entry = rest.substr(0, rest.find(';'));
       rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
       const size_t equals = entry.rfind('=');
-      if (equals == std::string_view::npos || equals > 3 * kMaxHeaderName) {
-        continue;
-      }
+      if (equals > 3 * kMaxHeaderName) continue;  // or there is none
       const auto type = TypeFromName(entry.substr(equals + 1));
       if (!type) continue;
       std::string name;

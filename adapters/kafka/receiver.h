@@ -40,7 +40,7 @@ class Receiver final : public driver::ReceiverDriver {
   void Grant(driver::Lane lane, uint32_t messages, uint64_t bytes) override;
   void Drain() override;
   void Settle(std::span<const driver::Settlement> settlements) override;
-  void DropLane(driver::Lane lane, uint32_t epoch) override;
+  void DropLane(driver::Lane number, uint32_t epoch) override;
   void Close() override;
 
   uint64_t number() const { return number_; }

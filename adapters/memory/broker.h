@@ -90,7 +90,7 @@ std::shared_ptr<LocalBroker> BrokerNamed(std::string_view name);
 // max_delivery_count, sessions, ttl, dead_letter_expired, duplicate_window,
 // max_messages, max_message_bytes. kInvalidArgument names the setting.
 absl::StatusOr<EntityOptions> OptionsFrom(const QueueConfig& queue,
-                                          EntityOptions defaults);
+                                          EntityOptions options);
 
 }  // namespace memory
 }  // namespace tieline::inline v0

@@ -58,7 +58,7 @@ Queue::Queue(std::string name, std::string kind, const EntityOptions& options,
       options_(options),
       clock_(clock),
       is_dead_letter_queue_(dead_letters_of != nullptr),
-      parent_(dead_letters_of),
+      parent_(std::move(dead_letters_of)),
       locks_expire_(options.lock_duration != absl::InfiniteDuration()),
       lock_nanos_(absl::ToInt64Nanoseconds(options.lock_duration)),
       timed_(locks_expire_) {}

@@ -13,7 +13,6 @@ namespace {
 using amqp::wire::DecodeMessage;
 using amqp::wire::DeliveryFacts;
 using amqp::wire::EncodeMessage;
-using amqp::wire::EncodeOptions;
 using amqp::wire::EncodeToBytes;
 using amqp::wire::Writer;
 

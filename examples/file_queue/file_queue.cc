@@ -126,7 +126,9 @@ Capabilities Can() {
 // What senders and receivers share: a folder to open, a sink to tell, an end.
 using Handles = std::vector<struct Handle*>;
 struct Handle {
-  Handle(fs::path p, Handles* a) : path(p), all(a) { all->push_back(this); }
+  Handle(fs::path p, Handles* a) : path(std::move(p)), all(a) {
+    all->push_back(this);
+  }
   virtual ~Handle() { std::erase(*all, this); }
   virtual void Step() = 0;
   template <typename Sink>
@@ -145,7 +147,8 @@ struct Handle {
 };
 
 struct FileSender final : SenderDriver, Handle {
-  FileSender(fs::path p, Handles* a, SenderSink* s) : Handle(p, a), sink(s) {}
+  FileSender(const fs::path& p, Handles* a, SenderSink* s)
+      : Handle(p, a), sink(s) {}
   size_t Submit(std::span<const Outbound> batch, bool atomic) override {
     blocked = folder == nullptr;
     if (blocked || atomic) return 0;
@@ -172,7 +175,7 @@ struct FileSender final : SenderDriver, Handle {
 };
 
 struct FileReceiver final : ReceiverDriver, Handle {
-  FileReceiver(fs::path p, Handles* a, ReceiverSink* s)
+  FileReceiver(const fs::path& p, Handles* a, ReceiverSink* s)
       : Handle(p, a), sink(s) {}
   ~FileReceiver() override { GiveBack(); }
   void GiveBack() {
@@ -233,7 +236,8 @@ struct FileReceiver final : ReceiverDriver, Handle {
 };
 
 struct FileConnection final : Connection {
-  FileConnection(fs::path d, ConnectionSink* s) : directory_(d), sink_(s) {}
+  FileConnection(fs::path d, ConnectionSink* s)
+      : directory_(std::move(d)), sink_(s) {}
   PollSet pollable() const override { return {}; }
   Progress Run(absl::Time now) override {
     if (over_) return {};

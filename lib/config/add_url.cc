@@ -156,7 +156,7 @@ template <typename T>
 std::string PutUnder(const std::string& base, const Object& object, T wanted,
                      std::map<std::string, T>* members) {
   for (int i = 1;; ++i) {
-    const std::string name = i == 1 ? base : fmt::format("{}#{}", base, i);
+    std::string name = i == 1 ? base : fmt::format("{}#{}", base, i);
     wanted.name = name;
     const auto [it, added] = members->emplace(name, wanted);
     if (added || SameFields(object, &it->second, &wanted)) return name;

@@ -107,9 +107,8 @@ struct MemberOf<M C::*> {
 
 template <typename M>
 FieldValue Wrap(const M& member) {
-  if constexpr (std::is_same_v<M, bool>) {
-    return member;
-  } else if constexpr (std::is_integral_v<M> || std::is_enum_v<M>) {
+  constexpr bool kIsNumber = std::is_integral_v<M> && !std::is_same_v<M, bool>;
+  if constexpr (kIsNumber || std::is_enum_v<M>) {
     return static_cast<int64_t>(member);
   } else {
     return member;

@@ -78,6 +78,7 @@ class Reader {
 
   void Step(const Node& item, const std::string& path) {
     std::vector<std::string_view> names;
+    names.reserve(std::size(kSteps));
     for (const StepSpec& step : kSteps) names.push_back(step.name);
     if (item.kind != Node::Kind::kMap || item.entries.size() != 1) {
       faults_->Add(
@@ -203,7 +204,7 @@ class Reader {
 };
 
 std::string ValueToYaml(const Value& value) {
-  const std::string text = value.ToText();
+  std::string text = value.ToText();
   switch (value.type()) {
     case Type::kNull:
       return "null";

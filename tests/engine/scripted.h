@@ -62,7 +62,7 @@ class Broker {
   friend class ScriptedConnection;
   friend class ScriptedSender;
   friend class ScriptedReceiver;
-  void WakeAll();
+  void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable Mutex mu_;
   std::set<ScriptedConnection*> connections_ ABSL_GUARDED_BY(mu_);

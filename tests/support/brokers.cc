@@ -7,6 +7,7 @@
 
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -51,6 +52,7 @@ std::string ReadAll(int fd) {
 std::string RunCommand(std::vector<std::string> words) {
   words.insert(words.begin(), TIELINE_BROKER_COMMAND);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   int ends[2];
@@ -77,6 +79,14 @@ std::string RunCommand(std::vector<std::string> words) {
   return output;
 }
 
+// 0 when the URL does not end in a port.
+uint16_t PortOf(std::string_view url) {
+  uint16_t port = 0;
+  std::from_chars(url.data() + url.rfind(':') + 1, url.data() + url.size(),
+                  port);
+  return port;
+}
+
 std::string Variable(std::string_view kind, std::string_view what) {
   std::string name = "TIELINE_";
   for (char c : kind) name += static_cast<char>(std::toupper(c));
@@ -86,9 +96,8 @@ std::string Variable(std::string_view kind, std::string_view what) {
 
 // What can be known of a broker of which only the URL is given.
 Json DescribeUrl(std::string_view kind, const std::string& url) {
-  const size_t colon = url.rfind(':');
-  const int port = std::atoi(url.c_str() + colon + 1);
-  if (colon == std::string::npos || port == 0) {
+  const uint16_t port = PortOf(url);
+  if (port == 0) {
     Fail(url + " has no port: expected kafka://127.0.0.1:9092 or the like");
   }
   return {{"kind", kind},
@@ -124,7 +133,7 @@ Broker::~Broker() {
 Broker Broker::Start(std::string_view line) {
   std::vector<std::string> words = Words(line);
   words.insert(words.begin(), "start");
-  words.push_back("--die-with");
+  words.emplace_back("--die-with");
   words.push_back(std::to_string(getpid()));
   auto state = std::make_unique<State>();
   state->description = Json::parse(RunCommand(std::move(words)));
@@ -173,10 +182,7 @@ bool Broker::HasRole(std::string_view role) const {
   return state_->description.at("urls").contains(std::string(role));
 }
 
-uint16_t Broker::Port(std::string_view role) const {
-  const std::string url = Url(role);
-  return static_cast<uint16_t>(std::atoi(url.c_str() + url.rfind(':') + 1));
-}
+uint16_t Broker::Port(std::string_view role) const { return PortOf(Url(role)); }
 
 std::string Broker::User() const { return Text("/user"); }
 
@@ -228,7 +234,7 @@ void Broker::Continue() { Control("continue"); }
 void Broker::WaitReady() { Control("wait"); }
 
 void Broker::CreateTopic(const std::string& name, int partitions,
-                         std::string_view settings) {
+                         std::string_view settings) const {
   std::vector<std::string> words = {"topic",
                                     "create",
                                     name,
@@ -240,7 +246,7 @@ void Broker::CreateTopic(const std::string& name, int partitions,
   RunCommand(std::move(words));
 }
 
-void Broker::DeleteTopic(const std::string& name) {
+void Broker::DeleteTopic(const std::string& name) const {
   RunCommand({"topic", "delete", name, "--port", std::to_string(Port())});
 }
 

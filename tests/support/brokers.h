@@ -70,8 +70,8 @@ class Broker {
   // Kafka: makes a topic and waits until every partition has a leader. It is
   // fine if it is there. settings: "--config KEY=VALUE ...".
   void CreateTopic(const std::string& name, int partitions,
-                   std::string_view settings = "");
-  void DeleteTopic(const std::string& name);
+                   std::string_view settings = "") const;
+  void DeleteTopic(const std::string& name) const;
   // Artemis (milliseconds) and RabbitMQ (a second): messages in a queue, those
   // being delivered included.
   int64_t Depth(const std::string& queue);

@@ -147,7 +147,7 @@ class Cursor {
   bool List(Cursor* items, uint32_t* count) {
     if (Peek() == kCodeList0) {
       ++p_;
-      *items = Cursor(std::string_view(p_, 0));
+      *items = Cursor(std::string_view(p_, p_));
       *count = 0;
       return true;
     }

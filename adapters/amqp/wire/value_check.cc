@@ -52,7 +52,8 @@ bool Check(Cursor* cursor, int depth) {
   const Shape& shape = kShapes[static_cast<size_t>(code)];
   if (shape.form != Form::kDescribed) return CheckBody(cursor, shape, depth);
   if (depth <= 0) return cursor->Fail();
-  return Check(cursor, depth - 1) && Check(cursor, depth - 1);
+  if (!Check(cursor, depth - 1)) return false;  // the descriptor
+  return Check(cursor, depth - 1);
 }
 
 // Exactly `count` values.

@@ -5,18 +5,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cmath>
+#include <fstream>
 #include <vector>
 
 namespace tieline::bench {
 
 inline long ResidentKib() {
   long pages = 0;
-  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-    long size = 0;
-    if (std::fscanf(file, "%ld %ld", &size, &pages) != 2) pages = 0;
-    std::fclose(file);
-  }
+  long size = 0;
+  std::ifstream("/proc/self/statm") >> size >> pages;
   return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
@@ -41,9 +39,9 @@ class MemoryUse {
     if (samples_.empty()) return ResidentKib();
     const auto n = static_cast<double>(samples_.size());
     const auto first = static_cast<size_t>(from * n);
-    const auto last =
-        std::max(first + 1,
-                 std::min(samples_.size(), static_cast<size_t>(to * n + 0.5)));
+    const auto last = std::max(
+        first + 1,
+        std::min(samples_.size(), static_cast<size_t>(std::lround(to * n))));
     std::vector<long> part(samples_.begin() + static_cast<long>(first),
                            samples_.begin() + static_cast<long>(last));
     std::nth_element(part.begin(), part.begin() + part.size() / 2, part.end());

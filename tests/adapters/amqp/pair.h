@@ -47,7 +47,7 @@ class Party final : public wire::EngineHandler, public wire::LinkHandler {
   }
   void OnOutcome(wire::Link*, uint64_t cookie,
                  const wire::DeliveryState& state) override {
-    outcomes.push_back({cookie, state});
+    outcomes.emplace_back(cookie, state);
   }
   void OnDelivery(wire::Link* link, wire::Delivery delivery) override {
     bodies.emplace_back(delivery.payload.view());

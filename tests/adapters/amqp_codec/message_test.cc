@@ -14,7 +14,6 @@ using amqp::wire::EncodeMessage;
 using amqp::wire::EncodeOptions;
 using amqp::wire::EncodeToBytes;
 using amqp::wire::Scheduling;
-using amqp::wire::Source;
 using amqp::wire::Writer;
 
 std::string Sent(const Message& message, const EncodeOptions& options = {}) {

@@ -118,13 +118,13 @@ std::vector<Value> EveryValue() {
   for (const double d : {0.0, -0.0, std::numeric_limits<double>::infinity(),
                          std::numeric_limits<double>::quiet_NaN(),
                          std::numeric_limits<double>::denorm_min()}) {
-    values.push_back(Value(d));
-    values.push_back(Value(static_cast<float>(d)));
+    values.emplace_back(d);
+    values.emplace_back(static_cast<float>(d));
   }
   values.push_back(Value::TimestampMillis(std::numeric_limits<int64_t>::min()));
   values.push_back(Value::TimestampMillis(std::numeric_limits<int64_t>::max()));
-  values.push_back(Value("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"));
-  values.push_back(Value(std::string("a\0b", 3)));
+  values.emplace_back("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+  values.emplace_back(std::string("a\0b", 3));
   const auto composite = [&](Type type, std::string_view hex) {
     values.push_back(Value::Composite(type, Bin(hex)));
   };

@@ -80,7 +80,7 @@ TEST_CASE("a composite nested to the bound is read, and not one deeper") {
   std::string nested = Bin("45");
   for (int depth = 1; depth <= kMaxDepth; ++depth) {
     const std::string size = {static_cast<char>(nested.size() + 1)};
-    nested = Bin("c0") + size + Bin("01") + nested;
+    nested.insert(0, Bin("c0").append(size).append(Bin("01")));
     CHECK(IsGood(nested));
   }
   const std::string size = {static_cast<char>(nested.size() + 1)};
