@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "lib/base/status.h"
 #include "tieline/bus.h"
+#include "tieline/clock.h"
 #include "tieline/memory.h"
 
 namespace tieline::scale_idle {
@@ -124,7 +125,7 @@ class Run {
 int Main(const Options& options) {
   Run run(options);
   absl::Status status = run.Prepare();
-  const absl::Time start = absl::Now();
+  const absl::Time start = Clock::System()->Steady();
   if (status.ok()) {
     CALLGRIND_START_INSTRUMENTATION;
     status = run.Measure();
@@ -134,7 +135,8 @@ int Main(const Options& options) {
     fmt::print(stderr, "scale_idle: {}\n", status.ToString());
     return 1;
   }
-  const double ns = absl::ToDoubleNanoseconds(absl::Now() - start);
+  const double ns =
+      absl::ToDoubleNanoseconds(Clock::System()->Steady() - start);
   fmt::print("{{\"count\": {}, \"ns\": {:.1f}}}\n", options.count,
              ns / static_cast<double>(options.count));
   return 0;
