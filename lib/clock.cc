@@ -11,9 +11,10 @@ class SystemClock final : public Clock {
  public:
   absl::Time Now() const override { return absl::Now(); }
   absl::Time Steady() const override {
-    return absl::UnixEpoch() +
-           absl::FromChrono(std::chrono::nanoseconds(
-               std::chrono::steady_clock::now().time_since_epoch()));
+    return absl::FromUnixNanos(
+        std::chrono::nanoseconds(
+            std::chrono::steady_clock::now().time_since_epoch())
+            .count());
   }
 };
 

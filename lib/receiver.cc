@@ -28,17 +28,13 @@ Receiver::~Receiver() { core_->Close(absl::ZeroDuration()).IgnoreError(); }
 
 absl::StatusOr<Delivery> Receiver::Receive(absl::Duration timeout,
                                            std::stop_token stop) {
-  std::vector<Delivery> one;
-  TIELINE_RETURN_IF_ERROR(core_->ReceiveBatch(1, timeout, stop, &one));
-  return std::move(one.front());
+  return core_->Receive(timeout, stop);
 }
 
 absl::StatusOr<std::vector<Delivery>> Receiver::ReceiveBatch(
     size_t max, absl::Duration timeout, std::stop_token stop) {
   if (max == 0) return InvalidArgument("ReceiveBatch: max must be at least 1");
-  std::vector<Delivery> deliveries;
-  TIELINE_RETURN_IF_ERROR(core_->ReceiveBatch(max, timeout, stop, &deliveries));
-  return deliveries;
+  return core_->ReceiveBatch(max, timeout, stop);
 }
 
 std::unique_ptr<Processor> Receiver::Process(ProcessorOptions options,
@@ -50,12 +46,7 @@ std::unique_ptr<Processor> Receiver::Process(ProcessorOptions options,
 }
 
 absl::Status Receiver::CompleteAll(std::vector<Delivery> deliveries) {
-  absl::Status first;
-  for (Delivery& d : deliveries) {
-    absl::Status status = d.Complete();
-    if (first.ok()) first = std::move(status);
-  }
-  return first;
+  return core_->CompleteAll(deliveries);
 }
 
 absl::Status Receiver::Flush(absl::Duration timeout) {

@@ -23,28 +23,38 @@ Sender::Sender(std::shared_ptr<SenderCore> core) : core_(std::move(core)) {}
 
 Sender::~Sender() { core_->Close(absl::ZeroDuration()).IgnoreError(); }
 
+namespace {
+
+// Afterwards the results are final; the caller's reference is left.
+void SendAndWait(SenderCore& core, SendBatchState* batch,
+                 const SendOptions& options) {
+  core.StampIds(batch);
+  const absl::Status given = core.GiveWaiting(batch, options.timeout);
+  if (given.ok()) {
+    core.Poke();
+    batch->WaitFinished();
+    return;
+  }
+  for (SendResult& r : batch->results) r.status = given;
+  batch->Unref();  // the sender's reference, which it did not take
+}
+
+}  // namespace
+
 SendResult Sender::Send(Message message, SendOptions options) {
-  std::vector<Message> one;
-  one.push_back(std::move(message));
-  std::vector<SendResult> results = SendBatch(std::move(one), options);
-  return std::move(results.front());
+  auto* batch = new SendBatchState(std::move(message));
+  SendAndWait(*core_, batch, options);
+  SendResult result = batch->TakeResult();
+  batch->Unref();
+  return result;
 }
 
 std::vector<SendResult> Sender::SendBatch(std::vector<Message> messages,
                                           SendOptions options) {
   if (messages.empty()) return {};
   auto* batch = new SendBatchState(messages);
-  core_->StampIds(batch);
-  const absl::Status given = core_->GiveWaiting(batch, options.timeout);
-  std::vector<SendResult> results;
-  if (given.ok()) {
-    core_->Poke();
-    results = batch->WaitFinished();
-  } else {
-    results = std::move(batch->results);
-    for (SendResult& r : results) r.status = given;
-    batch->Unref();  // the sender's reference, which it did not take
-  }
+  SendAndWait(*core_, batch, options);
+  std::vector<SendResult> results = batch->TakeResults();
   batch->Unref();
   return results;
 }

@@ -159,7 +159,7 @@ bool MemoryConnection::RunHandles() {
     if (handle->Step()) MarkReady(handle);
   }
   running_.clear();
-  return true;
+  return !ready_.empty();
 }
 
 Reply MemoryConnection::Answer(Request& request) {

@@ -29,6 +29,7 @@ enum class SendState : uint8_t {
 
 class SenderCore;
 class SendBatchState;
+class SendQueue;
 
 // The result of one send. It carries the message, so that one that was not
 // accepted can be sent again or kept, with its id.
@@ -53,7 +54,7 @@ class [[nodiscard]] SendResult {
   std::string_view id() const { return message.id(); }
 
  private:
-  friend class SenderCore;
+  friend class SendQueue;
   friend class SendBatchState;
   SendBatchState* batch_ = nullptr;
   uint8_t flags_ = 0;

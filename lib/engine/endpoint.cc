@@ -5,7 +5,7 @@
 #include <random>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -34,6 +34,7 @@ void Endpoint::Attach(std::shared_ptr<EndpointUser> user) {
     MutexLock lock(&mu_);
     attaching_.push_back(std::move(user));
   }
+  any_command_.store(true, std::memory_order_release);
   Poke();
 }
 
@@ -42,20 +43,24 @@ void Endpoint::Detach(std::shared_ptr<EndpointUser> user) {
     MutexLock lock(&mu_);
     detaching_.push_back(std::move(user));
   }
+  any_command_.store(true, std::memory_order_release);
   Poke();
 }
 
 void Endpoint::MarkDirty(EndpointUser* user) {
-  MarkDirtyAt(user, absl::InfinitePast());
+  if (user->dirty_.exchange(true, std::memory_order_acq_rel)) return;
+  if (inline_) return;
+  {
+    MutexLock lock(&mu_);
+    dirty_.push_back(user);
+  }
+  any_dirty_.store(true, std::memory_order_release);
 }
 
-void Endpoint::MarkDirtyAt(EndpointUser* user, absl::Time when) {
-  if (when == absl::InfinitePast() &&
-      user->dirty_.exchange(true, std::memory_order_acq_rel)) {
-    return;
-  }
-  MutexLock lock(&mu_);
-  dirty_.emplace_back(user, when);
+bool Endpoint::AnyDirty() const {
+  if (!inline_) return any_dirty_.load(std::memory_order_acquire);
+  const EndpointUser* user = sole_user_.load(std::memory_order_relaxed);
+  return user != nullptr && user->dirty_.load(std::memory_order_acquire);
 }
 
 void Endpoint::Poke() {
@@ -79,7 +84,7 @@ void Endpoint::RunFromRunner(absl::Time /*now*/) { RunStrand(); }
 
 void Endpoint::RunStrand() {
   // Keeps the endpoint alive while inside.
-  const std::shared_ptr<Endpoint> self = shared_from_this();
+  const std::shared_ptr<Runnable> self = shared_from_this();
   strand_.Run([this] {
     bool more = true;
     for (int i = 0; i < kMaxTurns && more; ++i) {
@@ -117,24 +122,17 @@ bool Endpoint::Turn(absl::Time now) {
   }
   ExpireQuestions(now);
   Arm(progress.next);
-  bool dirty = false;
-  {
-    MutexLock lock(&mu_);
-    dirty = !dirty_.empty();
-  }
-  return progress.worked || dirty;
+  return progress.worked || AnyDirty();
 }
 
 void Endpoint::TakeCommands() {
+  if (!any_command_.load(std::memory_order_acquire)) return;
+  any_command_.store(false, std::memory_order_release);
   std::vector<std::shared_ptr<EndpointUser>> attach;
   std::vector<std::shared_ptr<EndpointUser>> detach;
   bool close = false;
   {
     MutexLock lock(&mu_);
-    if (attaching_.empty() && detaching_.empty() && new_questions_.empty() &&
-        (!close_wanted_ || state_ >= State::kClosing)) {
-      return;
-    }
     attach.swap(attaching_);
     detach.swap(detaching_);
     std::move(new_questions_.begin(), new_questions_.end(),
@@ -163,8 +161,7 @@ void Endpoint::TakeCommands() {
     sole_user_.store(nullptr, std::memory_order_release);
     {
       MutexLock lock(&mu_);
-      std::erase_if(dirty_,
-                    [&](const auto& d) { return d.first == user.get(); });
+      std::erase(dirty_, user.get());
     }
     users_.erase(user.get());
     // The driver may still be on its way to wake it.
@@ -234,7 +231,7 @@ void Endpoint::DropConnection(const absl::Status& why) {
     user->OnDown(why);
     MarkDirty(user);
   }
-  context_.runner->Watch(shared_from_this(), {});
+  context_.runner->Watch(this, {});
   watched_ = {};
   connection_.reset();
   retained_.clear();
@@ -255,7 +252,7 @@ void Endpoint::DropConnection(const absl::Status& why) {
 void Endpoint::End() {
   state_ = State::kClosed;
   RefuseLate();
-  context_.runner->Forget(shared_from_this());
+  context_.runner->Forget(this);
   MutexLock lock(&mu_);
   closed_ = true;
   closed_cv_.NotifyAll();
@@ -266,6 +263,7 @@ void Endpoint::RefuseLate() {
   std::unordered_map<EndpointUser*, std::shared_ptr<EndpointUser>> users;
   users.swap(users_);
   user_timers_.clear();
+  sole_user_.store(nullptr, std::memory_order_release);
   for (auto& [user, shared] : users) {
     user->timer_ = absl::InfiniteFuture();
     user->OnDown(absl::OkStatus());
@@ -276,32 +274,38 @@ void Endpoint::RefuseLate() {
 }
 
 void Endpoint::PumpDirty(absl::Time now) {
-  std::vector<std::pair<EndpointUser*, absl::Time>> dirty;
-  {
-    MutexLock lock(&mu_);
-    dirty.swap(dirty_);
+  const auto pump = [&](EndpointUser* user) {
+    user->dirty_.store(false, std::memory_order_release);
+    SetTimer(user, user->Pump(now));
+  };
+  if (inline_) {
+    EndpointUser* user = sole_user_.load(std::memory_order_relaxed);
+    if (user != nullptr && (AnyDirty() || user->timer_ <= now)) pump(user);
+    return;
   }
-  for (auto& [user, when] : dirty) {
-    if (users_.find(user) == users_.end()) continue;
-    if (when > now) {
-      SetTimer(user, std::min(user->timer_, when));
-    } else {
-      user->dirty_.store(false, std::memory_order_release);
-      PumpOne(user, now);
+  if (any_dirty_.exchange(false, std::memory_order_acq_rel)) {
+    {
+      MutexLock lock(&mu_);
+      pumping_.swap(dirty_);
     }
+    for (EndpointUser* user : pumping_) {
+      if (users_.find(user) != users_.end()) pump(user);
+    }
+    pumping_.clear();
   }
   while (!user_timers_.empty() && user_timers_.begin()->first <= now) {
-    PumpOne(user_timers_.begin()->second, now);
+    EndpointUser* user = user_timers_.begin()->second;
+    SetTimer(user, absl::InfiniteFuture());
+    pump(user);
   }
-}
-
-void Endpoint::PumpOne(EndpointUser* user, absl::Time now) {
-  SetTimer(user, absl::InfiniteFuture());
-  SetTimer(user, user->Pump(now));
 }
 
 void Endpoint::SetTimer(EndpointUser* user, absl::Time when) {
   if (user->timer_ == when) return;
+  if (inline_) {
+    user->timer_ = when;
+    return;
+  }
   if (user->timer_ != absl::InfiniteFuture()) {
     auto [begin, end] = user_timers_.equal_range(user->timer_);
     for (auto it = begin; it != end; ++it) {
@@ -321,7 +325,7 @@ void Endpoint::Arm(absl::Time next) {
     if (set.fd != watched_.fd || set.read != watched_.read ||
         set.write != watched_.write) {
       watched_ = set;
-      context_.runner->Watch(shared_from_this(), set);
+      context_.runner->Watch(this, set);
     }
   }
   if (state_ == State::kWaiting) next = std::min(next, retry_at_);
@@ -330,13 +334,16 @@ void Endpoint::Arm(absl::Time next) {
   if (!user_timers_.empty()) {
     next = std::min(next, user_timers_.begin()->first);
   }
+  if (const EndpointUser* user = sole_user_.load(std::memory_order_relaxed)) {
+    next = std::min(next, user->timer_);
+  }
   for (const auto& [cookie, question] : asked_) {
     next = std::min(next, question.request.deadline);
   }
   for (const Question& question : to_ask_) {
     next = std::min(next, question.request.deadline);
   }
-  context_.runner->ScheduleAt(shared_from_this(), next);
+  ScheduleAt(next);
 }
 
 void Endpoint::Ask(driver::Request request, ReplyCallback done,
@@ -346,6 +353,7 @@ void Endpoint::Ask(driver::Request request, ReplyCallback done,
     new_questions_.push_back(
         {std::move(request), std::move(done), std::move(receiver)});
   }
+  any_command_.store(true, std::memory_order_release);
   Poke();
 }
 
@@ -435,18 +443,18 @@ absl::Status Endpoint::Close(absl::Duration timeout) {
     close_wanted_ = true;
     close_wanted_by_ = context_.clock->Steady() + timeout;
   }
+  any_command_.store(true, std::memory_order_release);
   Schedule();
   if (inline_) RunStrand();
-  const absl::Time deadline = absl::Now() + timeout + absl::Milliseconds(100);
+  const Deadline deadline(timeout + absl::Milliseconds(100));
   MutexLock lock(&mu_);
   while (!closed_) {
-    const absl::Duration left = deadline - absl::Now();
-    if (left <= absl::ZeroDuration() || context_.runner->OnThread()) {
+    if (deadline.Passed() || context_.runner->OnThread()) {
       return MakeStatus(absl::StatusCode::kDeadlineExceeded,
                         "broker {}: not closed within {}", broker_.name,
                         absl::FormatDuration(timeout));
     }
-    closed_cv_.WaitFor(&mu_, left);
+    closed_cv_.WaitFor(&mu_, deadline.Left());
   }
   return absl::OkStatus();
 }

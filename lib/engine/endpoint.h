@@ -64,8 +64,7 @@ struct EndpointContext {
 
 class Endpoint final : public Runnable,
                        public driver::ConnectionSink,
-                       public driver::Waker,
-                       public std::enable_shared_from_this<Endpoint> {
+                       public driver::Waker {
  public:
   using ReplyCallback = std::function<void(driver::Reply)>;
 
@@ -80,13 +79,13 @@ class Endpoint final : public Runnable,
 
   // The handle has something to do. Cheap when it said so already.
   void MarkDirty(EndpointUser* user);
-  // As MarkDirty, by `when` at the latest.
-  void MarkDirtyAt(EndpointUser* user, absl::Time when);
   // Runs the strand on this thread where the driver runs inline; else wakes
   // the runner.
   void Poke();
   // Has the runner run it.
-  void Schedule() { context_.runner->Schedule(shared_from_this()); }
+  void Schedule() { context_.runner->Schedule(this); }
+  // Has the runner run it at `when` (steady) at the latest.
+  void ScheduleAt(absl::Time when) { context_.runner->ScheduleAt(this, when); }
 
   // `done` is called in the strand, once. `receiver`, where there is one, is
   // asked in the strand for the receiver that the request is for; null: it is
@@ -136,8 +135,8 @@ class Endpoint final : public Runnable,
   void End();
   void RefuseLate();
   void PumpDirty(absl::Time now);
-  void PumpOne(EndpointUser* user, absl::Time now);
   void SetTimer(EndpointUser* user, absl::Time when);
+  bool AnyDirty() const;
   void SendQuestions();
   void FailQuestions(const absl::Status& why);
   void ExpireQuestions(absl::Time now);
@@ -149,8 +148,12 @@ class Endpoint final : public Runnable,
   const bool inline_;
   Strand strand_;
   std::atomic<bool> up_{false};
-  // The handle of an inline endpoint, which has one.
+  // The handle of an inline endpoint, which has one: its own flag says that it
+  // is dirty, and no list is kept.
   std::atomic<EndpointUser*> sole_user_{nullptr};
+  // Something is in `dirty_`, or in what TakeCommands takes.
+  std::atomic<bool> any_dirty_{false};
+  std::atomic<bool> any_command_{false};
 
   // In the strand.
   State state_ = State::kIdle;
@@ -163,6 +166,7 @@ class Endpoint final : public Runnable,
   std::unordered_map<EndpointUser*, std::shared_ptr<EndpointUser>> users_;
   std::vector<std::shared_ptr<EndpointUser>> retained_;
   std::multimap<absl::Time, EndpointUser*> user_timers_;
+  std::vector<EndpointUser*> pumping_;
   driver::PollSet watched_;
   std::map<uint64_t, Question> asked_;  // sent, by cookie
   std::vector<Question> to_ask_;
@@ -170,7 +174,7 @@ class Endpoint final : public Runnable,
   absl::Time close_by_ = absl::InfiniteFuture();
 
   mutable Mutex mu_;
-  std::vector<std::pair<EndpointUser*, absl::Time>> dirty_ ABSL_GUARDED_BY(mu_);
+  std::vector<EndpointUser*> dirty_ ABSL_GUARDED_BY(mu_);
   std::vector<std::shared_ptr<EndpointUser>> attaching_ ABSL_GUARDED_BY(mu_);
   std::vector<std::shared_ptr<EndpointUser>> detaching_ ABSL_GUARDED_BY(mu_);
   std::vector<Question> new_questions_ ABSL_GUARDED_BY(mu_);

@@ -43,7 +43,7 @@ void ProcessorCore::Start() {
         LogLevel::kError,
         fmt::format("{}: the processor was not started: bad options, or there "
                     "is one already",
-                    receiver_->Name()));
+                    receiver_->name()));
     return;
   }
   started_ = true;
@@ -159,7 +159,7 @@ absl::Status ProcessorCore::CallHandler(Delivery& delivery) {
   }
   receiver_->endpoint().Log(
       LogLevel::kError,
-      fmt::format("{}: a handler threw: {}", receiver_->Name(), what));
+      fmt::format("{}: a handler threw: {}", receiver_->name(), what));
   return absl::InternalError(what);
 }
 
@@ -242,7 +242,7 @@ absl::Status ProcessorCore::Stop(absl::Duration timeout) {
   if (handling == this) {
     return MakeStatus(absl::StatusCode::kFailedPrecondition,
                       "{}: a handler can't stop its own processor",
-                      receiver_->Name());
+                      receiver_->name());
   }
   if (!started_) return absl::OkStatus();
   receiver_->Pause();
@@ -270,7 +270,7 @@ absl::Status ProcessorCore::Stop(absl::Duration timeout) {
       if (left <= absl::ZeroDuration()) {
         status =
             MakeStatus(absl::StatusCode::kDeadlineExceeded,
-                       "{}: {} handlers still run after {}", receiver_->Name(),
+                       "{}: {} handlers still run after {}", receiver_->name(),
                        counts_.running, absl::FormatDuration(timeout));
         break;
       }

@@ -7,20 +7,21 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
-#include <functional>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/node_hash_map.h"
+#include "absl/hash/hash.h"
+#include "lib/base/deadline.h"
 #include "lib/base/mutex.h"
+#include "lib/engine/backlog.h"
+#include "lib/engine/dead_letter_copier.h"
 #include "lib/engine/endpoint.h"
-#include "lib/engine/sender_core.h"
-#include "lib/policy/backoff.h"
+#include "lib/engine/lane_table.h"
+#include "lib/engine/link.h"
+#include "lib/engine/settlement_queue.h"
 #include "tieline/driver/driver.h"
 #include "tieline/metrics.h"
 #include "tieline/receiver.h"
@@ -43,20 +44,20 @@ class DeliveryConsumer {
 
 class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
  public:
-  using MakeDeadLetterSender = std::function<std::shared_ptr<SenderCore>()>;
-
   ReceiverCore(std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
                ReceiverOptions options,
-               MakeDeadLetterSender make_dead_letter_sender);
+               DeadLetterCopier::MakeSender make_dead_letter_sender);
   ~ReceiverCore() override;
 
   // From now on deliveries go to `consumer`; null: to Receive again.
   // kFailedPrecondition when there is one.
   absl::Status SetConsumer(std::shared_ptr<DeliveryConsumer> consumer);
 
-  absl::Status ReceiveBatch(size_t max, absl::Duration timeout,
-                            const std::stop_token& stop,
-                            std::vector<Delivery>* out);
+  // As Receiver's.
+  absl::StatusOr<Delivery> Receive(absl::Duration timeout,
+                                   const std::stop_token& stop);
+  absl::StatusOr<std::vector<Delivery>> ReceiveBatch(
+      size_t max, absl::Duration timeout, const std::stop_token& stop);
   Delivery MakeDelivery(driver::Inbound inbound, uint32_t incarnation);
 
   // Settles one. Abandon and dead-letter need the message: `inbound` is moved
@@ -69,7 +70,10 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   // where the broker redelivers: what it sends again would come behind later
   // messages of the key.
   absl::Status AbandonInPlace(driver::Inbound& inbound, uint32_t incarnation);
-  // Completes many of one incarnation.
+  // Completes what the application has in hand, under one lock; what is not
+  // this receiver's, one by one. The first error.
+  absl::Status CompleteAll(std::span<Delivery> deliveries);
+  // Completes many of one incarnation; what is stale is counted.
   void CompleteMany(std::span<const driver::Token> tokens,
                     uint32_t incarnation);
   // Settles and waits for the broker's answer.
@@ -88,12 +92,14 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
 
   absl::Status Flush(absl::Duration timeout);
   absl::Status Close(absl::Duration timeout);
-  absl::Status WaitOpen(absl::Duration timeout);
+  absl::Status WaitOpen(absl::Duration timeout) {
+    return link_.WaitOpen(timeout);
+  }
   absl::StatusOr<std::vector<Delivery>> ReceiveDeferred(
       std::vector<int64_t> positions, absl::Duration timeout);
   absl::Status AcceptSession(std::string name);
 
-  Capabilities capabilities() const;
+  Capabilities capabilities() const { return link_.capabilities(); }
   bool Can(Capability c) const;
   // False when one more failure after `attempts` earlier ones dead-letters.
   bool WouldRetry(uint32_t attempts) const;
@@ -102,8 +108,8 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   const ReceiverOptions& options() const { return options_; }
   const QueueConfig& queue() const { return queue_; }
   Endpoint& endpoint() const { return *endpoint_; }
-  absl::Status last_error() const;
-  std::string Name() const;
+  absl::Status last_error() const { return link_.last_error(); }
+  const std::string& name() const { return link_.name(); }
 
   // EndpointUser.
   void OnUp(driver::Connection* connection) override;
@@ -113,30 +119,12 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   // driver::ReceiverSink.
   void OnOpened(const Capabilities& capabilities) override;
   void OnDeliveries(std::span<driver::Inbound> deliveries) override;
-  void HandOverReady();
   void OnSettled(std::span<const driver::Settled> settled) override;
   void OnLane(const driver::LaneEvent& event) override;
   void OnDrained() override;
   void OnClosed(const absl::Status& why) override;
 
  private:
-  enum class Link { kDown, kOpening, kOpen, kClosing, kClosed };
-  struct LaneInfo {
-    uint32_t epoch = 0;
-    bool announced = false;  // by an event; a plain receiver's lane is not
-    bool open = false;
-    bool closing = false;
-    bool stalled = false;
-    uint32_t unsettled = 0;
-    absl::Time until = absl::InfiniteFuture();
-    std::string name;
-  };
-  struct Op {
-    driver::Token token;
-    driver::Verb verb;
-    std::string reason;
-    std::string detail;
-  };
   struct Waiter {
     bool done = false;
     absl::Status status;
@@ -148,27 +136,29 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
           {static_cast<uint32_t>(t.lane), t.id});
     }
   };
-  struct Retry {
-    driver::Inbound inbound;
-    uint64_t key = 0;
-    bool keyed = false;
+  // What one Pump has to do.
+  struct Work {
+    bool paused = false;
+    std::shared_ptr<DeliveryConsumer> consumer;
+    std::vector<driver::Inbound> ready;  // for the consumer
+    uint32_t incarnation = 0;
+    std::vector<std::string> sessions;
+    std::vector<LaneTable::Drop> drop;
+    uint64_t messages = 0;
+    uint64_t bytes = 0;
+    absl::Time next = absl::InfiniteFuture();
   };
 
+  // Settling (receiver_settle.cc).
   absl::Status CheckToken(const driver::Token& token, uint32_t incarnation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  LaneInfo& LaneOf(driver::Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Arrived(const driver::Inbound& inbound)
+  absl::Status Stale() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Push(const driver::Token& token, driver::Verb verb,
+            std::string_view reason, std::string_view detail)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void FreeBlockedKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void DropBuffered(driver::Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void ForgetLane(driver::Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::shared_ptr<SenderCore> DeadLetterSender() ABSL_LOCKS_EXCLUDED(mu_);
-  void Account(LaneInfo& lane, uint32_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void PushOp(const driver::Token& token, driver::Verb verb,
-              std::string_view reason, std::string_view detail)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // After the lock was left: has queued settlements sent soon.
-  void NudgeSettlements(size_t queued);
+  void Count(driver::Verb verb) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // After the lock was left: has what was queued sent soon.
+  void Nudge(size_t before, size_t after);
   absl::Status DeadLetterByCopy(driver::Inbound& inbound, uint32_t incarnation,
                                 std::string_view reason,
                                 std::string_view detail);
@@ -176,38 +166,42 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
                         uint32_t incarnation);
   void ScheduleRetry(driver::Inbound inbound)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  size_t TakeReady(size_t max, std::vector<Delivery>* out)
+
+  // Handing out (receiver_pull.cc).
+  template <typename Take>
+  absl::Status AwaitReady(absl::Duration timeout, const std::stop_token& stop,
+                          Take take);
+  void TakeOne(Delivery* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TakeMany(size_t max, std::vector<Delivery>* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool WaitForReady(absl::Time until, const std::stop_token& stop);
+  void WaitForReady(const Deadline& deadline, const std::stop_token& stop);
   bool SpinForWake();
   absl::Status ReceiveError() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // In the strand.
+
+  // In the strand (receiver_core.cc).
   void OpenLink(absl::Time now);
+  void CloseLink();
+  Work TakeWork(absl::Time now);
+  std::shared_ptr<DeliveryConsumer> TakeReadyFor(
+      std::vector<driver::Inbound>* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Do(Work work);
   void SendSettlements();
-  void GrantCredit();
   void AskToDrain();
-  absl::Time RunRetries(absl::Time now);
-  absl::Time CloseLanes(absl::Time now);
-  void ReleaseBuffered();
   void DropState(const absl::Status& why);
-  void SetError(const absl::Status& error);
 
   const std::shared_ptr<Endpoint> endpoint_;
   const QueueConfig queue_;
   const ReceiverOptions options_;
-  const MakeDeadLetterSender make_dead_letter_sender_;
   const bool ordered_;
   const uint32_t settle_batch_;
+  Link link_;
+  DeadLetterCopier dead_letters_;
 
   // In the strand.
-  Link link_ = Link::kDown;
-  driver::Connection* connection_ = nullptr;
   std::unique_ptr<driver::ReceiverDriver> driver_;
-  Backoff open_backoff_;
-  absl::Time open_at_ = absl::InfinitePast();
   bool drain_asked_ = false;
   bool refused_ = false;  // the link lacks what is needed
-  std::vector<driver::Settlement> settle_scratch_;
+  SettlementQueue sending_;
 
   std::atomic<uint64_t> capability_bits_;
   std::atomic<bool> inline_wake_{false};
@@ -216,35 +210,15 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   mutable Mutex mu_;
   Condition cv_;
   std::shared_ptr<DeliveryConsumer> consumer_ ABSL_GUARDED_BY(mu_);
-  std::deque<driver::Inbound> ready_ ABSL_GUARDED_BY(mu_);
-  std::vector<Op> ops_ ABSL_GUARDED_BY(mu_);
-  absl::node_hash_map<uint32_t, LaneInfo> lanes_ ABSL_GUARDED_BY(mu_);
-  LaneInfo* last_lane_ ABSL_GUARDED_BY(mu_) = nullptr;
-  uint32_t last_lane_number_ ABSL_GUARDED_BY(mu_) = 0;
-  bool lanes_closing_ ABSL_GUARDED_BY(mu_) = false;
-  std::multimap<absl::Time, Retry> retries_ ABSL_GUARDED_BY(mu_);
-  // Ordered, pull style: keys with a message that waits to be retried, and
-  // what came behind it.
-  absl::flat_hash_map<uint64_t, std::deque<driver::Inbound>> blocked_keys_
-      ABSL_GUARDED_BY(mu_);
+  Backlog backlog_ ABSL_GUARDED_BY(mu_);
+  LaneTable lanes_ ABSL_GUARDED_BY(mu_);
+  SettlementQueue settling_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<driver::Token, std::shared_ptr<Waiter>, TokenHash>
       confirm_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<SenderCore> dead_letter_sender_ ABSL_GUARDED_BY(mu_);
-  uint32_t incarnation_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t granted_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t granted_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t unsettled_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t unsettled_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t unconfirmed_ ABSL_GUARDED_BY(mu_) = 0;
   int waiting_ ABSL_GUARDED_BY(mu_) = 0;
   bool paused_ ABSL_GUARDED_BY(mu_) = false;
   bool drained_ ABSL_GUARDED_BY(mu_) = false;
-  bool closed_ ABSL_GUARDED_BY(mu_) = false;
-  bool close_link_ ABSL_GUARDED_BY(mu_) = false;
-  bool link_closed_ ABSL_GUARDED_BY(mu_) = false;
-  bool open_ ABSL_GUARDED_BY(mu_) = false;
-  absl::Status error_ ABSL_GUARDED_BY(mu_);
-  Capabilities capabilities_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> sessions_wanted_ ABSL_GUARDED_BY(mu_);
   ReceiverMetrics counts_ ABSL_GUARDED_BY(mu_);
 };

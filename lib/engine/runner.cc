@@ -65,33 +65,41 @@ void Runner::Interrupt() {
   [[maybe_unused]] const ssize_t n = write(wake_fd_, &one, sizeof one);
 }
 
-void Runner::Schedule(std::shared_ptr<Runnable> runnable) {
+void Runner::Schedule(Runnable* runnable) {
   if (runnable->queued_.exchange(true, std::memory_order_acq_rel)) return;
   bool wake = false;
   {
     MutexLock lock(&mu_);
-    ready_.push_back(std::move(runnable));
+    ready_.push_back(runnable->shared_from_this());
     wake = std::exchange(sleeping_, false);
   }
   if (wake) Interrupt();
 }
 
-void Runner::ScheduleAt(std::shared_ptr<Runnable> runnable, absl::Time when) {
+void Runner::DropTimer(Runnable* runnable) {
+  auto [begin, end] = timers_.equal_range(runnable->timer_);
+  for (auto it = begin; it != end; ++it) {
+    if (it->second.get() == runnable) {
+      timers_.erase(it);
+      break;
+    }
+  }
+  runnable->SetTimer(absl::InfiniteFuture());
+}
+
+void Runner::ScheduleAt(Runnable* runnable, absl::Time when) {
   if (when == absl::InfiniteFuture()) return;
+  if (runnable->due_ns_.load(std::memory_order_acquire) <=
+      absl::ToUnixNanos(when)) {
+    return;
+  }
   bool wake = false;
   {
     MutexLock lock(&mu_);
-    Runnable* r = runnable.get();
-    if (r->timer_ <= when) return;
-    if (r->timer_ != absl::InfiniteFuture()) {
-      auto [begin, end] = timers_.equal_range(r->timer_);
-      auto it = std::find_if(begin, end, [&](const auto& entry) {
-        return entry.second.get() == r;
-      });
-      if (it != end) timers_.erase(it);
-    }
-    r->timer_ = when;
-    timers_.emplace(when, std::move(runnable));
+    if (runnable->timer_ <= when) return;
+    DropTimer(runnable);
+    runnable->SetTimer(when);
+    timers_.emplace(when, runnable->shared_from_this());
     if (sleeping_ && when < sleep_until_) {
       sleeping_ = false;
       wake = true;
@@ -100,8 +108,7 @@ void Runner::ScheduleAt(std::shared_ptr<Runnable> runnable, absl::Time when) {
   if (wake) Interrupt();
 }
 
-void Runner::Watch(const std::shared_ptr<Runnable>& runnable,
-                   driver::PollSet set) {
+void Runner::Watch(Runnable* runnable, driver::PollSet set) {
   MutexLock lock(&mu_);
   driver::PollSet& now = runnable->poll_set_;
   if (now.fd == set.fd && now.read == set.read && now.write == set.write) {
@@ -118,7 +125,7 @@ void Runner::Watch(const std::shared_ptr<Runnable>& runnable,
   if (set.fd >= 0) {
     if (now.fd < 0) {
       runnable->poll_id_ = next_poll_id_++;
-      watched_[runnable->poll_id_] = runnable;
+      watched_[runnable->poll_id_] = runnable->shared_from_this();
     }
     event.data.u64 = runnable->poll_id_;
     const int op = now.fd < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
@@ -129,17 +136,10 @@ void Runner::Watch(const std::shared_ptr<Runnable>& runnable,
   now = set;
 }
 
-void Runner::Forget(const std::shared_ptr<Runnable>& runnable) {
+void Runner::Forget(Runnable* runnable) {
   Watch(runnable, {});
   MutexLock lock(&mu_);
-  auto [begin, end] = timers_.equal_range(runnable->timer_);
-  for (auto it = begin; it != end; ++it) {
-    if (it->second == runnable) {
-      timers_.erase(it);
-      break;
-    }
-  }
-  runnable->timer_ = absl::InfiniteFuture();
+  DropTimer(runnable);
 }
 
 void Runner::Post(std::function<void()> work) {
@@ -156,7 +156,7 @@ void Runner::CollectTimers(absl::Time now) {
   while (!timers_.empty() && timers_.begin()->first <= now) {
     std::shared_ptr<Runnable> r = std::move(timers_.begin()->second);
     timers_.erase(timers_.begin());
-    r->timer_ = absl::InfiniteFuture();
+    r->SetTimer(absl::InfiniteFuture());
     if (!r->queued_.exchange(true)) ready_.push_back(std::move(r));
   }
 }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <thread>
@@ -23,7 +24,7 @@
 namespace tieline::inline v0 {
 
 // Something that a runner runs.
-class Runnable {
+class Runnable : public std::enable_shared_from_this<Runnable> {
  public:
   virtual ~Runnable() = default;
   // Called by the runner's thread.
@@ -31,8 +32,19 @@ class Runnable {
 
  private:
   friend class Runner;
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+  void SetTimer(absl::Time when) {
+    timer_ = when;
+    due_ns_.store(
+        when == absl::InfiniteFuture() ? kNever : absl::ToUnixNanos(when),
+        std::memory_order_release);
+  }
+
   std::atomic<bool> queued_{false};
-  // Guarded by the runner's mutex.
+  // When it is to be run, in nanoseconds; changed under the runner's mutex.
+  // Who reads a time that is just being taken off finds it run soon anyway.
+  std::atomic<int64_t> due_ns_{kNever};
+  // The rest is guarded by the runner's mutex.
   absl::Time timer_ = absl::InfiniteFuture();
   uint64_t poll_id_ = 0;
   driver::PollSet poll_set_;
@@ -48,13 +60,14 @@ class Runner {
   // Ends it, after the round in progress.
   void StopThread();
 
-  void Schedule(std::shared_ptr<Runnable> runnable);
-  // At `when` (steady) at the latest.
-  void ScheduleAt(std::shared_ptr<Runnable> runnable, absl::Time when);
+  // All keep what they are given alive for as long as they know it.
+  void Schedule(Runnable* runnable);
+  // At `when` (steady) at the latest; cheap when it will be run before.
+  void ScheduleAt(Runnable* runnable, absl::Time when);
   // Watches the descriptor of `runnable` (none when fd is -1).
-  void Watch(const std::shared_ptr<Runnable>& runnable, driver::PollSet set);
+  void Watch(Runnable* runnable, driver::PollSet set);
   // Forgets it: no timer, no descriptor. A run in progress goes on.
-  void Forget(const std::shared_ptr<Runnable>& runnable);
+  void Forget(Runnable* runnable);
   // Runs `work` on the runner's thread, after the endpoints of a round.
   void Post(std::function<void()> work);
 
@@ -70,6 +83,7 @@ class Runner {
  private:
   void Loop();
   void Interrupt();
+  void DropTimer(Runnable* runnable) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CollectTimers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Poll(absl::Duration wait);
   absl::Duration SleepTime(absl::Duration max_wait, absl::Time now)

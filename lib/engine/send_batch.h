@@ -9,10 +9,11 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
-#include "lib/base/mutex.h"
+#include "lib/base/slab.h"
 #include "tieline/sender.h"
 
 namespace tieline::inline v0 {
@@ -45,16 +46,26 @@ class SendBatchState {
   static constexpr uint8_t kAtDriver = 4;
   static constexpr uint8_t kKeyed = 8;  // holds its key in the window
 
-  // Takes the messages out of the span.
-  explicit SendBatchState(std::span<Message> messages) {
-    results.resize(messages.size());
-    for (size_t i = 0; i < messages.size(); ++i) {
-      results[i].message = std::move(messages[i]);
-      results[i].batch_ = this;
-    }
-    unresolved = held = static_cast<uint32_t>(results.size());
+  // Of one message, which needs no memory beside its own.
+  explicit SendBatchState(Message message) : results(&one_, 1) {
+    Own(one_, std::move(message));
   }
+  // Takes the messages out of the span.
+  explicit SendBatchState(std::span<Message> messages)
+      : many_(messages.size()) {
+    results = many_;
+    for (size_t i = 0; i < messages.size(); ++i) {
+      Own(many_[i], std::move(messages[i]));
+    }
+  }
+  SendBatchState(const SendBatchState&) = delete;
+  SendBatchState& operator=(const SendBatchState&) = delete;
   virtual ~SendBatchState() = default;
+
+  static void* operator new(size_t size) { return SlabAllocate(size); }
+  static void operator delete(void* block, size_t size) {
+    SlabFree(block, size);
+  }
 
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() {
@@ -63,44 +74,69 @@ class SendBatchState {
 
   // All results are final: wakes the waiting caller.
   void Finish() {
-    MutexLock lock(&mu_);
-    finished_ = true;
-    movable_ = held == 0;
-    cv_.NotifyAll();
+    state_.store(held == 0 ? kMovable : kFinished, std::memory_order_release);
+    state_.notify_all();
   }
-  // For the waiting caller. Copies where the driver still holds a message.
-  std::vector<SendResult> WaitFinished() {
-    MutexLock lock(&mu_);
-    while (!finished_) cv_.Wait(&mu_);
-    return movable_ ? std::move(results) : results;
+  // For the waiting caller.
+  void WaitFinished() const { state_.wait(kWaiting); }
+  // After WaitFinished, or when no sender took it. Copies where the driver
+  // still holds a message.
+  std::vector<SendResult> TakeResults() {
+    if (MayMove()) return std::move(many_);
+    return many_;
+  }
+  SendResult TakeResult() {
+    if (MayMove()) return std::move(one_);
+    return one_;
   }
 
   static SendBatchState* BatchOf(const SendResult& r) { return r.batch_; }
   static uint8_t& FlagsOf(SendResult& r) { return r.flags_; }
+  static bool IsResolved(const SendResult& r) {
+    return (r.flags_ & kResolved) != 0;
+  }
   size_t IndexOf(const SendResult& r) const {
     return static_cast<size_t>(&r - results.data());
   }
 
-  std::vector<SendResult> results;
+  std::span<SendResult> results;
   SendCallback callback;
   SendObserver* observer = nullptr;
   absl::Time deadline = absl::InfiniteFuture();  // steady
   uint64_t bytes = 0;
   uint64_t sequence = 0;
+  uint64_t flush_group = 0;  // FlushGroups
   // In the sender's strand.
   uint32_t unresolved = 0;  // results not final
   uint32_t held = 0;        // results that queues or the driver still point to
   size_t next = 0;          // first result not looked at yet
-  // The sender's list of the batches that it holds.
+  // The sender's list of the batches that it holds, and DeadlineQueue's.
   SendBatchState* newer = nullptr;
   SendBatchState* older = nullptr;
+  SendBatchState* later = nullptr;
+  SendBatchState* sooner = nullptr;
+  enum class Timer : uint8_t { kNone, kInOrder, kApart };
+  Timer timer = Timer::kNone;
 
  private:
+  static constexpr int kWaiting = 0;
+  static constexpr int kFinished = 1;
+  static constexpr int kMovable = 2;
+
+  void Own(SendResult& result, Message message) {
+    result.message = std::move(message);
+    result.batch_ = this;
+    ++unresolved;
+    ++held;
+  }
+  bool MayMove() const {
+    return state_.load(std::memory_order_acquire) != kFinished;
+  }
+
   std::atomic<int> refs_{2};
-  Mutex mu_;
-  Condition cv_;
-  bool finished_ ABSL_GUARDED_BY(mu_) = false;
-  bool movable_ ABSL_GUARDED_BY(mu_) = false;
+  std::atomic<int> state_{kWaiting};
+  SendResult one_;
+  std::vector<SendResult> many_;
 };
 
 }  // namespace tieline::inline v0

@@ -1,0 +1,53 @@
+// IdStamp: the text of message ids in a row, "producer-number", with the number
+// in base 32 without leading zeros.
+#ifndef TIELINE_LIB_ENGINE_ID_STAMP_H_
+#define TIELINE_LIB_ENGINE_ID_STAMP_H_
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tieline::inline v0 {
+
+class IdStamp {
+ public:
+  // Of a producer's name, the first 40 bytes.
+  IdStamp(std::string_view producer, uint64_t number) : number_(number) {
+    digits_ = std::min(producer.size(), size_t{40});
+    std::copy_n(producer.data(), digits_, text_.data());
+    text_[digits_++] = '-';
+    Write();
+  }
+  std::string_view text() const { return {text_.data(), size_}; }
+  void CountUp() {
+    ++number_;
+    if ((number_ & 31) == 0) {
+      Write();
+    } else {
+      text_[size_ - 1] = kDigits[number_ & 31];
+    }
+  }
+
+ private:
+  static constexpr char kDigits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+  void Write() {
+    size_ = digits_ + 1;
+    for (uint64_t rest = number_ >> 5; rest != 0; rest >>= 5) ++size_;
+    uint64_t rest = number_;
+    for (size_t i = size_; i > digits_; --i, rest >>= 5) {
+      text_[i - 1] = kDigits[rest & 31];
+    }
+  }
+
+  uint64_t number_;
+  size_t digits_ = 0;  // where they begin
+  size_t size_ = 0;
+  std::array<char, 64> text_;
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_LIB_ENGINE_ID_STAMP_H_

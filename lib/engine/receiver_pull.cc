@@ -1,0 +1,217 @@
+// Handing deliveries out of a ReceiverCore to threads that wait for them.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/engine/receiver_core.h"
+
+namespace tieline::inline v0 {
+
+using driver::Inbound;
+
+namespace {
+
+// How often a thread looks for a wake before it goes to sleep; some tens of
+// microseconds.
+constexpr int kSpins = 2000;
+
+void CpuRelax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+Delivery ReceiverCore::MakeDelivery(Inbound inbound, uint32_t incarnation) {
+  Delivery delivery;
+  delivery.core_ = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  delivery.inbound_ = std::move(inbound);
+  delivery.incarnation_ = incarnation;
+  return delivery;
+}
+
+void ReceiverCore::TakeOne(Delivery* out) {
+  out->core_ = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  out->inbound_ = backlog_.ready().pop_front();
+  out->incarnation_ = lanes_.incarnation();
+}
+
+void ReceiverCore::TakeMany(size_t max, std::vector<Delivery>* out) {
+  Ring<Inbound>& ready = backlog_.ready();
+  const size_t n = std::min(max, ready.size());
+  const auto self = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  out->reserve(n);
+  for (size_t i = 0; i < n; ++i) {
+    Delivery& delivery = out->emplace_back();
+    delivery.core_ = self;
+    delivery.inbound_ = ready.pop_front();
+    delivery.incarnation_ = lanes_.incarnation();
+  }
+}
+
+absl::Status ReceiverCore::ReceiveError() const {
+  TIELINE_RETURN_IF_ERROR(link_.CheckOpen());
+  if (consumer_ != nullptr) {
+    return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                      "{}: a processor receives here", name());
+  }
+  absl::Status error = link_.error();
+  return IsPermanent(error) ? error : absl::OkStatus();
+}
+
+absl::StatusOr<Delivery> ReceiverCore::Receive(absl::Duration timeout,
+                                               const std::stop_token& stop) {
+  Delivery delivery;
+  TIELINE_RETURN_IF_ERROR(AwaitReady(
+      timeout, stop,
+      [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { TakeOne(&delivery); }));
+  return delivery;
+}
+
+absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveBatch(
+    size_t max, absl::Duration timeout, const std::stop_token& stop) {
+  std::vector<Delivery> deliveries;
+  TIELINE_RETURN_IF_ERROR(
+      AwaitReady(timeout, stop, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        TakeMany(max, &deliveries);
+      }));
+  return deliveries;
+}
+
+// Calls `take` under the lock once something is ready.
+template <typename Take>
+absl::Status ReceiverCore::AwaitReady(absl::Duration timeout,
+                                      const std::stop_token& stop, Take take) {
+  TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
+  std::optional<Deadline> deadline;
+  for (;;) {
+    {
+      MutexLock lock(&mu_);
+      if (!backlog_.ready().empty()) {
+        take();
+        return absl::OkStatus();
+      }
+      TIELINE_RETURN_IF_ERROR(ReceiveError());
+      paused_ = false;
+      inline_wake_.store(false, std::memory_order_relaxed);
+    }
+    // Nothing is here: what was settled goes out, which also makes room.
+    endpoint_->MarkDirty(this);
+    endpoint_->Poke();
+    if (endpoint_->runs_inline()) {
+      MutexLock lock(&mu_);
+      if (!backlog_.ready().empty()) {
+        take();
+        return absl::OkStatus();
+      }
+    }
+    if (!deadline.has_value()) deadline.emplace(timeout);
+    if (stop.stop_requested()) {
+      return MakeStatus(absl::StatusCode::kCancelled, "{}: stopped", name());
+    }
+    if (deadline->Passed()) {
+      const absl::Status error = last_error();
+      return MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                        "{}: nothing came within {}{}{}", name(),
+                        absl::FormatDuration(timeout),
+                        error.ok() ? "" : "; last error: ", MessageOf(error));
+    }
+    if (endpoint_->runs_inline() && SpinForWake()) continue;
+    WaitForReady(*deadline, stop);
+  }
+}
+
+bool ReceiverCore::SpinForWake() {
+  spinning_.fetch_add(1);
+  bool woken = false;
+  for (int i = 0; i < kSpins && !woken; ++i) {
+    woken = inline_wake_.load(std::memory_order_acquire);
+    CpuRelax();
+  }
+  spinning_.fetch_sub(1);
+  return woken || inline_wake_.load(std::memory_order_acquire);
+}
+
+void ReceiverCore::WaitForReady(const Deadline& deadline,
+                                const std::stop_token& stop) {
+  std::stop_callback on_stop(stop, [this] {
+    MutexLock lock(&mu_);
+    cv_.NotifyAll();
+  });
+  MutexLock lock(&mu_);
+  ++waiting_;
+  while (backlog_.ready().empty() && ReceiveError().ok() &&
+         !stop.stop_requested() &&
+         !inline_wake_.load(std::memory_order_acquire)) {
+    const absl::Duration left = deadline.Left();
+    if (left == absl::ZeroDuration()) break;
+    cv_.WaitFor(&mu_, left);
+  }
+  --waiting_;
+}
+
+bool ReceiverCore::OnInlineWake() {
+  inline_wake_.store(true, std::memory_order_seq_cst);
+  if (spinning_.load(std::memory_order_seq_cst) > 0) return true;
+  MutexLock lock(&mu_);
+  if (waiting_ == 0) return false;
+  cv_.NotifyOne();
+  return true;
+}
+
+absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveDeferred(
+    std::vector<int64_t> positions, absl::Duration timeout) {
+  TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
+  TIELINE_RETURN_IF_ERROR(WaitOpen(timeout));
+  struct State {
+    Mutex mu;
+    Condition cv;
+    bool done = false;
+    driver::Reply reply;
+    uint32_t incarnation = 0;
+  };
+  auto state = std::make_shared<State>();
+  driver::Request request;
+  request.op = driver::Request::Op::kReceiveDeferred;
+  request.queue = queue_;
+  request.numbers = std::move(positions);
+  request.deadline = endpoint_->clock()->Steady() + timeout;
+  auto self = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  endpoint_->Ask(
+      std::move(request),
+      [state, self](driver::Reply reply) {
+        uint32_t incarnation = 0;
+        {
+          MutexLock lock(&self->mu_);
+          incarnation = self->lanes_.incarnation();
+          for (const Inbound& d : reply.inbound) self->lanes_.Arrived(d);
+        }
+        MutexLock lock(&state->mu);
+        state->reply = std::move(reply);
+        state->incarnation = incarnation;
+        state->done = true;
+        state->cv.NotifyAll();
+      },
+      [self] { return self->link_.open() ? self->driver_.get() : nullptr; });
+  const Deadline deadline(timeout + kAnswerGrace);
+  MutexLock lock(&state->mu);
+  while (!state->done) {
+    const absl::Duration left = deadline.Left();
+    if (left == absl::ZeroDuration()) {
+      return MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                        "{}: no answer within {}", name(),
+                        absl::FormatDuration(timeout));
+    }
+    state->cv.WaitFor(&state->mu, left);
+  }
+  TIELINE_RETURN_IF_ERROR(state->reply.status);
+  std::vector<Delivery> deliveries;
+  for (Inbound& d : state->reply.inbound) {
+    deliveries.push_back(MakeDelivery(std::move(d), state->incarnation));
+  }
+  return deliveries;
+}
+
+}  // namespace tieline::inline v0

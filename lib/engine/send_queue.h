@@ -1,0 +1,134 @@
+// SendQueue: the messages that a sender has in hand. What is submitted next and
+// in which order, what waits for its key, what is sent again, and what becomes
+// of each: everything between being taken in and its final result.
+//
+// Threads: in the sender's strand. Batches are linked into it; it allocates
+// nothing for a message.
+#ifndef TIELINE_LIB_ENGINE_SEND_QUEUE_H_
+#define TIELINE_LIB_ENGINE_SEND_QUEUE_H_
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/ring.h"
+#include "lib/engine/deadline_queue.h"
+#include "lib/engine/endpoint.h"
+#include "lib/engine/send_batch.h"
+#include "lib/policy/backoff.h"
+#include "lib/policy/key_window.h"
+#include "lib/policy/retry_budget.h"
+#include "tieline/driver/driver.h"
+
+namespace tieline::inline v0 {
+
+class SendQueue {
+ public:
+  // What became of messages since it was last asked.
+  struct Turn {
+    struct Group {
+      uint64_t number = 0;
+      uint64_t resolved = 0;
+    };
+    uint64_t accepted = 0;
+    uint64_t rejected = 0;
+    uint64_t failed = 0;
+    uint64_t resent = 0;
+    uint64_t bytes = 0;
+    std::vector<Group> groups;  // FlushGroups'
+    uint64_t resolved() const { return accepted + rejected + failed; }
+    bool any() const { return resolved() > 0 || resent > 0; }
+    void Clear();
+  };
+
+  // `name` is the sender's, in messages; the endpoint outlives the queue.
+  SendQueue(Endpoint* endpoint, const std::string& name, uint32_t window,
+            bool ordered);
+
+  // Takes the sender's reference over.
+  void Add(SendBatchState* batch);
+  // The link was opened. `pipelines`: the broker keeps the order of what was
+  // submitted though it refuses an earlier one.
+  void OnOpened(bool pipelines);
+  void OnSendable() { blocked_ = false; }
+  // As much as the window and the driver allow.
+  void Submit(driver::SenderDriver* driver, absl::Time now);
+  void OnOutcomes(std::span<const driver::Outcome> outcomes);
+  // Results that must be final by now. `last` is the handle's last error.
+  void Expire(absl::Time now, const std::function<absl::Status()>& last);
+  // While nothing can be submitted, what has expired must not pile up.
+  void PurgeResolved();
+  // Everything gets its final result: the sender is closed.
+  void CancelAll();
+  // What was not submitted fails, but for what observers wait with.
+  void FailPermanently(const absl::Status& why);
+  // The driver's handle is gone for good: nothing points to a result any more.
+  void ReleaseAll();
+
+  // There may be something to submit.
+  bool HasWork() const {
+    return !batches_.empty() || !ready_.empty() || !resends_.empty();
+  }
+  // When the next deadline passes or a re-send is due; what waits for an
+  // outcome, for room or for the link is told by them.
+  absl::Time Next(absl::Time now, bool open) const;
+
+  // The results of a turn are through: counts were taken from `turn`.
+  Turn& turn() { return turn_; }
+  // After that: tells observers, wakes callers.
+  void EndTurn();
+
+ private:
+  using Resolver = void (SendQueue::*)(SendResult&, const absl::Status&);
+
+  bool TakeResends(absl::Time now);
+  void FillReady();
+  void DropReadyResolved();
+  void OnOutcome(const driver::Outcome& outcome);
+  bool WillRetryRejected(SendResult& result, const driver::Outcome& outcome);
+  void Resend(SendResult& result, const driver::Outcome& outcome);
+  void Resolve(SendResult& result, SendState state, absl::Status status);
+  void ExpireOne(SendResult& result, const absl::Status& last);
+  void CountResolved(const SendBatchState& batch);
+  void LeaveKey(SendResult& result);
+  void Drop(SendResult& result);  // no queue points to it any more
+  void DropResolvedResends();
+  void LetGo(SendBatchState* batch);
+  std::vector<SendBatchState*> Held() const;  // oldest first, referenced
+  void FinishBatch(SendBatchState* batch);
+  void CallBack(SendBatchState* batch);
+  static uint64_t KeyHash(const SendResult& result);
+  static bool Before(const SendResult* a, const SendResult* b);
+
+  Endpoint* const endpoint_;
+  const std::string& name_;
+  const uint32_t window_size_;
+  const bool ordered_;
+
+  bool keyed_ = false;                // at most one unresolved a key
+  bool blocked_ = false;              // the driver takes no more
+  SendBatchState* newest_ = nullptr;  // all that are held
+  Ring<SendBatchState*> batches_;     // with messages not looked at yet
+  Ring<SendResult*> ready_;           // next to be submitted, in order
+  std::vector<SendResult*> resends_;  // to be sorted by first submission
+  KeyWindow<SendResult*> window_;
+  DeadlineQueue deadlines_;
+  std::vector<driver::Outbound> scratch_;
+  uint32_t in_flight_ = 0;
+  absl::Time resend_at_ = absl::InfinitePast();
+  Backoff backoff_;
+  RetryBudget budget_;
+
+  Turn turn_;
+  SendObserver* turn_observer_ = nullptr;
+  // Observed batches that are done: they keep their observer until it was told
+  // of the turn's end.
+  std::vector<SendBatchState*> done_;
+  std::vector<SendBatchState*> finished_;  // blocking calls to wake
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_LIB_ENGINE_SEND_QUEUE_H_
