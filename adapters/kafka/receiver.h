@@ -81,7 +81,8 @@ class Receiver final : public driver::ReceiverDriver {
     uint32_t epoch;
     uint64_t upto;
   };
-  static constexpr size_t kBatch = 256;
+  static constexpr size_t kBatch = 256;  // in one turn
+  static constexpr size_t kPiece = 16;   // handed out together
 
   // receiver.cc: life
   void Begin();

@@ -35,22 +35,24 @@ bool Receiver::DeliverShared() {
     pending_.pop_front();
     Sort(record);
   }
-  if (credit_.any() && pending_.empty()) {
-    const size_t max = std::min<uint64_t>(credit_.messages, kBatch);
+  bool more = false;
+  // In pieces: the first of them need not wait here for the last.
+  for (size_t taken = 0; taken < kBatch && credit_.any() && pending_.empty();) {
+    const size_t max = std::min<uint64_t>(credit_.messages, kPiece);
     const size_t count = Fetch(fetched_.get(), max);
-    if (count > 0) {
+    // A full piece, or the library skipped what was outdated.
+    more = count > 0;
+    if (!more) break;
+    if (taken == 0) {
       typical_bytes_ = (typical_bytes_ * 7 + batch_[0]->len) / 8;
     }
+    taken += count;
     for (size_t i = 0; i < count; ++i) Sort(batch_[i]);
-    KeepFetching();
-    // A full batch, or the library skipped what was outdated.
-    if (count > 0 && credit_.any()) {
-      FlushInbound();
-      return true;
-    }
+    FlushInbound();
   }
+  KeepFetching();
   FlushInbound();
-  return false;
+  return more && credit_.any();
 }
 
 // A client whose queue was full looks at it again after up to a second only

@@ -288,9 +288,8 @@ absl::Status BusCore::Close(absl::Duration timeout) {
   for (auto& endpoint : endpoints) {
     note(endpoint->Close(std::max(rest(), absl::Milliseconds(100))));
   }
-  runner_.StopThread();
-  // Callbacks that were still to be called.
-  runner_.RunOnce(absl::ZeroDuration());
+  // Also calls the callbacks that were still to be called.
+  runner_.End();
   return first;
 }
 

@@ -48,7 +48,6 @@ bool DeadLetterCopier::Send(const Message& message, std::string_view reason,
     batch->Unref();
     return false;
   }
-  sender->Poke();
   return true;
 }
 

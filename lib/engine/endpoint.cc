@@ -82,6 +82,14 @@ void Endpoint::Wake() {
 
 void Endpoint::RunFromRunner(absl::Time /*now*/) { RunStrand(); }
 
+void Endpoint::RunTooLate() {
+  const std::shared_ptr<Runnable> self = shared_from_this();
+  strand_.Run([this] {
+    TakeCommands();
+    RefuseLate();
+  });
+}
+
 void Endpoint::RunStrand() {
   // Keeps the endpoint alive while inside.
   const std::shared_ptr<Runnable> self = shared_from_this();
@@ -273,14 +281,33 @@ void Endpoint::RefuseLate() {
                            broker_.name));
 }
 
+void Endpoint::PumpOne(EndpointUser* user, absl::Time now) {
+  user->dirty_.store(false, std::memory_order_release);
+  SetTimer(user, user->Pump(now));
+}
+
+void Endpoint::PumpNow(EndpointUser* user) {
+  if (inline_) {
+    MarkDirty(user);
+    RunStrand();
+    return;
+  }
+  // On the runner's thread nobody else is in the strand: this thread is, or no
+  // one. What is then to be run is run once for all that is handed over.
+  if (context_.runner->OnThread() && users_.find(user) != users_.end()) {
+    SetTimer(user, user->Pump(context_.clock->Steady()));
+  } else {
+    MarkDirty(user);
+  }
+  Schedule();
+}
+
 void Endpoint::PumpDirty(absl::Time now) {
-  const auto pump = [&](EndpointUser* user) {
-    user->dirty_.store(false, std::memory_order_release);
-    SetTimer(user, user->Pump(now));
-  };
   if (inline_) {
     EndpointUser* user = sole_user_.load(std::memory_order_relaxed);
-    if (user != nullptr && (AnyDirty() || user->timer_ <= now)) pump(user);
+    if (user != nullptr && (AnyDirty() || user->timer_ <= now)) {
+      PumpOne(user, now);
+    }
     return;
   }
   if (any_dirty_.exchange(false, std::memory_order_acq_rel)) {
@@ -289,14 +316,14 @@ void Endpoint::PumpDirty(absl::Time now) {
       pumping_.swap(dirty_);
     }
     for (EndpointUser* user : pumping_) {
-      if (users_.find(user) != users_.end()) pump(user);
+      if (users_.find(user) != users_.end()) PumpOne(user, now);
     }
     pumping_.clear();
   }
   while (!user_timers_.empty() && user_timers_.begin()->first <= now) {
     EndpointUser* user = user_timers_.begin()->second;
     SetTimer(user, absl::InfiniteFuture());
-    pump(user);
+    PumpOne(user, now);
   }
 }
 

@@ -82,6 +82,10 @@ class Endpoint final : public Runnable,
   // Runs the strand on this thread where the driver runs inline; else wakes
   // the runner.
   void Poke();
+  // Pumps the handle on this thread, if it may: what it submits is on its way
+  // when this returns. Else as MarkDirty and Poke. For who hands messages from
+  // one endpoint's strand to another's.
+  void PumpNow(EndpointUser* user);
   // Has the runner run it.
   void Schedule() { context_.runner->Schedule(this); }
   // Has the runner run it at `when` (steady) at the latest.
@@ -114,6 +118,7 @@ class Endpoint final : public Runnable,
 
   void Wake() override;                         // driver::Waker
   void RunFromRunner(absl::Time now) override;  // Runnable
+  void RunTooLate() override;
   void OnUp(const Capabilities& capabilities) override;
   void OnReply(driver::Reply reply) override;
   void OnLost(const absl::Status& why) override;
@@ -135,6 +140,7 @@ class Endpoint final : public Runnable,
   void End();
   void RefuseLate();
   void PumpDirty(absl::Time now);
+  void PumpOne(EndpointUser* user, absl::Time now);
   void SetTimer(EndpointUser* user, absl::Time when);
   bool AnyDirty() const;
   void SendQuestions();

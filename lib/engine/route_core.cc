@@ -1,5 +1,6 @@
 #include "lib/engine/route_core.h"
 
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <utility>
@@ -18,6 +19,8 @@ namespace {
 
 // A clock is read for every so many messages of a batch.
 constexpr size_t kClockEvery = 32;
+// Handed over together, at most: the first need not wait for the last.
+constexpr size_t kHandOver = 16;
 
 uint64_t TokenHash(const Token& t) {
   return absl::Hash<std::pair<uint64_t, uint64_t>>()(
@@ -51,33 +54,41 @@ absl::Status RouteCore::Start() {
 void RouteCore::OnDeliveries(std::span<Inbound> deliveries,
                              uint32_t incarnation) {
   const absl::Time now = source_->endpoint().clock()->Steady();
+  while (!deliveries.empty()) {
+    const size_t n = std::min(deliveries.size(), kHandOver);
+    if (!HandOver(deliveries.first(n), incarnation, now)) break;
+    deliveries = deliveries.subspan(n);
+  }
+  // It is being stopped.
+  for (Inbound& inbound : deliveries) {
+    source_->Settle(inbound, incarnation, Verb::kRelease, {}, {})
+        .IgnoreError();  // stale: the broker has it already
+  }
+}
+
+bool RouteCore::HandOver(std::span<Inbound> deliveries, uint32_t incarnation,
+                         absl::Time delivered_at) {
   Outgoing out;
   out.messages.reserve(deliveries.size());
   out.items.reserve(deliveries.size());
-  bool stopping = false;
+  bool deferred = false;
   {
     MutexLock lock(&mu_);
     // Stop waits for what was counted before it looked, and for nothing else.
-    stopping = stopping_;
-    if (!stopping) {
-      metrics_.received += deliveries.size();
-      for (Inbound& inbound : deliveries) {
-        Admit(std::move(inbound), incarnation, &out);
-      }
-      in_flight_ += out.items.size();
-      metrics_.filtered += out.dropped.size();
-    }
-  }
-  if (stopping) {
+    if (stopping_) return false;
+    metrics_.received += deliveries.size();
     for (Inbound& inbound : deliveries) {
-      source_->Settle(inbound, incarnation, Verb::kRelease, {}, {})
-          .IgnoreError();  // stale: the broker has it already
+      Admit(std::move(inbound), incarnation, &out);
     }
-    return;
+    in_flight_ += out.items.size();
+    metrics_.filtered += out.dropped.size();
+    // A failed transform leaves work that is not done under the lock.
+    deferred = !retry_later_.empty() || !failed_.empty();
   }
   source_->CompleteMany(out.dropped, incarnation);
-  Send(std::move(out), incarnation, now);
-  RunDeferredWork();
+  Send(std::move(out), incarnation, delivered_at);
+  if (deferred) RunDeferredWork();
+  return true;
 }
 
 void RouteCore::Admit(Inbound inbound, uint32_t incarnation, Outgoing* out) {
@@ -193,10 +204,7 @@ void RouteCore::Send(Outgoing out, uint32_t incarnation,
   batch->incarnation = incarnation;
   batch->delivered_at = delivered_at;
   const uint64_t count = batch->results.size();
-  if (destination_->GiveUnbounded(batch, absl::InfiniteDuration()).ok()) {
-    destination_->Poke();
-    return;
-  }
+  if (destination_->GiveUnbounded(batch, absl::InfiniteDuration()).ok()) return;
   // The bus is closing: they stay the source's.
   batch->Unref();
   batch->Unref();

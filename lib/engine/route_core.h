@@ -79,6 +79,9 @@ class RouteCore final : public DeliveryConsumer,
     uint32_t incarnation = 0;
   };
 
+  // False when it is being stopped: nothing was taken.
+  bool HandOver(std::span<driver::Inbound> deliveries, uint32_t incarnation,
+                absl::Time delivered_at);
   void Admit(driver::Inbound inbound, uint32_t incarnation, Outgoing* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<Verdict> Change(Message& message);

@@ -50,6 +50,15 @@ void Runner::StopThread() {
   thread_.join();
 }
 
+void Runner::End() {
+  StopThread();
+  {
+    MutexLock lock(&mu_);
+    ended_ = true;
+  }
+  RunOnce(absl::ZeroDuration());
+}
+
 void Runner::Loop() {
   while (!stop_) RunOnce(absl::InfiniteDuration());
   RunOnce(absl::ZeroDuration());  // what was posted before the end
@@ -68,12 +77,19 @@ void Runner::Interrupt() {
 void Runner::Schedule(Runnable* runnable) {
   if (runnable->queued_.exchange(true, std::memory_order_acq_rel)) return;
   bool wake = false;
+  bool late = false;
   {
     MutexLock lock(&mu_);
-    ready_.push_back(runnable->shared_from_this());
-    wake = std::exchange(sleeping_, false);
+    late = ended_;
+    if (!late) {
+      ready_.push_back(runnable->shared_from_this());
+      wake = std::exchange(sleeping_, false);
+    }
   }
   if (wake) Interrupt();
+  if (!late) return;
+  runnable->queued_.store(false, std::memory_order_release);
+  runnable->RunTooLate();
 }
 
 void Runner::DropTimer(Runnable* runnable) {
@@ -144,12 +160,17 @@ void Runner::Forget(Runnable* runnable) {
 
 void Runner::Post(std::function<void()> work) {
   bool wake = false;
+  bool late = false;
   {
     MutexLock lock(&mu_);
-    posted_.push_back(std::move(work));
-    wake = std::exchange(sleeping_, false);
+    late = ended_;
+    if (!late) {
+      posted_.push_back(std::move(work));
+      wake = std::exchange(sleeping_, false);
+    }
   }
   if (wake) Interrupt();
+  if (late) work();
 }
 
 void Runner::CollectTimers(absl::Time now) {

@@ -29,6 +29,9 @@ class Runnable : public std::enable_shared_from_this<Runnable> {
   virtual ~Runnable() = default;
   // Called by the runner's thread.
   virtual void RunFromRunner(absl::Time now) = 0;
+  // Called instead once the runner has ended, by whoever comes too late: it
+  // tells all that it is over.
+  virtual void RunTooLate() = 0;
 
  private:
   friend class Runner;
@@ -59,6 +62,9 @@ class Runner {
   void StartThread();
   // Ends it, after the round in progress.
   void StopThread();
+  // The last round. What is scheduled (RunTooLate) or posted from now on is run
+  // at once, by whoever does so.
+  void End();
 
   // All keep what they are given alive for as long as they know it.
   void Schedule(Runnable* runnable);
@@ -109,6 +115,7 @@ class Runner {
   bool sleeping_ ABSL_GUARDED_BY(mu_) = true;
   absl::Time sleep_until_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   std::vector<std::function<void()>> posted_ ABSL_GUARDED_BY(mu_);
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace tieline::inline v0

@@ -116,7 +116,7 @@ absl::Status SenderCore::GiveUnbounded(SendBatchState* batch,
     TIELINE_RETURN_IF_ERROR(link_.CheckOpen());
     Enqueue(batch, timeout);
   }
-  endpoint_->MarkDirty(this);
+  endpoint_->PumpNow(this);
   return absl::OkStatus();
 }
 

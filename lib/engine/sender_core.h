@@ -34,8 +34,8 @@ class SenderCore final : public EndpointUser, public driver::SenderSink {
   absl::Status Give(SendBatchState* batch, absl::Duration timeout);
   // The same, waiting for room until the batch's deadline.
   absl::Status GiveWaiting(SendBatchState* batch, absl::Duration timeout);
-  // For observers that count for themselves: no bound on what is pending.
-  // kFailedPrecondition.
+  // For observers that count for themselves: no bound on what is pending, and
+  // submitted at once where this thread may. kFailedPrecondition.
   absl::Status GiveUnbounded(SendBatchState* batch, absl::Duration timeout);
   void StampIds(SendBatchState* batch);
 
