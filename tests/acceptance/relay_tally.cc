@@ -76,6 +76,14 @@ bool Tally::ok() const {
   return complete() && disordered_ == 0 && strangers_ == 0 && different_ == 0;
 }
 
+std::vector<std::string> Tally::Faults() const {
+  std::vector<std::string> all = faults_;
+  for (uint64_t i = 0; i < count_ && all.size() < 2 * kFaultsShown; ++i) {
+    if (!seen_[i]) all.push_back(fmt::format("m-{}: lost", i));
+  }
+  return all;
+}
+
 std::string Tally::Report() const {
   nlohmann::json fields = nlohmann::json::object();
   for (const auto& [name, counts] : fields_) {
@@ -92,7 +100,7 @@ std::string Tally::Report() const {
       {"out_of_order", disordered_},
       {"different", different_},
       {"strangers", strangers_},
-      {"faults", faults_},
+      {"faults", Faults()},
       {"fields", fields},
   };
   return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);

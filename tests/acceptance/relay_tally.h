@@ -49,6 +49,8 @@ class Tally {
   void JudgeOrder(uint64_t i);
   void Judge(uint64_t i, const Message& sent, const Message& got);
   void Fault(std::string text);
+  // The first that were seen, and the first that never came.
+  std::vector<std::string> Faults() const;
 
   struct Counts {
     uint64_t compared = 0;
