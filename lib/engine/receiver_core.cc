@@ -228,11 +228,12 @@ void ReceiverCore::OnDrained() {
 
 // ---- Pumping.
 
-// Under one lock: what is settled before a lane is looked at goes to the driver
-// before the lane is handed back.
+// Under one lock: what is settled before a lane is looked at, or before the
+// close is asked for, goes to the driver before the lane is handed back or the
+// link closed.
 ReceiverCore::Work ReceiverCore::TakeWork(absl::Time now) {
-  const bool closing = link_.close_asked();
   Work work;
+  const bool closing = work.closing = link_.close_asked();
   MutexLock lock(&mu_);
   work.paused = paused_;
   backlog_.RetryDue(now);
@@ -284,8 +285,11 @@ absl::Time ReceiverCore::Pump(absl::Time now) {
     work.consumer->OnDeliveries(work.ready, work.incarnation);
   }
   const absl::Time next = std::min(work.next, link_.next_try());
+  const bool closing = work.closing;
   if (link_.open()) Do(std::move(work));
-  CloseLink();
+  // Not when it was asked for meanwhile: what was settled just before that is
+  // not sent yet.
+  if (closing) CloseLink();
   return next;
 }
 

@@ -138,6 +138,7 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   };
   // What one Pump has to do.
   struct Work {
+    bool closing = false;
     bool paused = false;
     std::shared_ptr<DeliveryConsumer> consumer;
     std::vector<driver::Inbound> ready;  // for the consumer
