@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "lib/base/slab.h"
 
@@ -24,6 +26,12 @@ void Properties::Grow(size_t n) {
   }
   list_ = list;
   capacity_ = static_cast<uint32_t>(n);
+}
+
+Value& Properties::AppendToFull(std::string_view name) {
+  std::string own(name);  // which may be one of the list's
+  Grow(size_ + size_t{1});
+  return (new (list_ + size_++) Property{std::move(own), {}})->value;
 }
 
 void Properties::Free() {
@@ -60,9 +68,14 @@ bool Properties::Remove(std::string_view name) {
 bool Properties::Rename(std::string_view from, std::string_view to) {
   if (Find(from) == nullptr) return false;
   if (from == to) return true;
+  // Either may be one of the list's, which Remove moves.
+  const std::string old_name(from);
+  std::string new_name(to);
   Remove(to);
   for (size_t i = 0; i < size_; ++i) {
-    if (list_[i].name == from) list_[i].name = std::string(to);
+    if (list_[i].name != old_name) continue;
+    list_[i].name = std::move(new_name);
+    break;
   }
   return true;
 }

@@ -58,7 +58,7 @@ class Properties {
   }
   // The same, with a null value to be filled in; valid until the next change.
   Value& Append(std::string_view name) {
-    if (size_ == capacity_) Grow(size_ + size_t{1});
+    if (size_ == capacity_) return AppendToFull(name);
     return (new (list_ + size_++) Property{std::string(name), {}})->value;
   }
   // True when there was one.
@@ -81,6 +81,7 @@ class Properties {
  private:
   // Room for `n` at least.
   void Grow(size_t n);
+  Value& AppendToFull(std::string_view name);
   void Free();
 
   // A std::vector in less memory, which is used again.

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -235,10 +235,10 @@ absl::StatusOr<driver::Reply> BusCore::Ask(const BrokerConfig& broker,
   });
   driver::Reply reply;
   {
-    const absl::Time until = absl::Now() + timeout + kAnswerGrace;
+    const Deadline deadline(timeout + kAnswerGrace);
     MutexLock lock(&answer->mu);
-    while (!answer->done && absl::Now() < until) {
-      answer->cv.WaitFor(&answer->mu, until - absl::Now());
+    while (!answer->done && !deadline.Passed()) {
+      answer->cv.WaitFor(&answer->mu, deadline.Left());
     }
     reply = std::move(answer->reply);
     if (!answer->done) {
@@ -259,7 +259,7 @@ absl::Status BusCore::Close(absl::Duration timeout) {
     return absl::FailedPreconditionError(
         "the bus can't be closed from one of its callbacks");
   }
-  const absl::Time until = absl::Now() + timeout;
+  const Deadline deadline(timeout);
   std::vector<std::shared_ptr<Endpoint>> endpoints;
   std::vector<std::shared_ptr<RouteCore>> routes;
   std::vector<std::shared_ptr<SenderCore>> senders;
@@ -279,14 +279,11 @@ absl::Status BusCore::Close(absl::Duration timeout) {
   const auto note = [&](absl::Status status) {
     if (first.ok()) first = std::move(status);
   };
-  const auto rest = [&] {
-    return std::max(until - absl::Now(), absl::ZeroDuration());
-  };
-  for (auto& route : routes) note(route->Stop(rest()));
-  for (auto& receiver : receivers) note(receiver->Close(rest()));
-  for (auto& sender : senders) note(sender->Close(rest()));
+  for (auto& route : routes) note(route->Stop(deadline.Left()));
+  for (auto& receiver : receivers) note(receiver->Close(deadline.Left()));
+  for (auto& sender : senders) note(sender->Close(deadline.Left()));
   for (auto& endpoint : endpoints) {
-    note(endpoint->Close(std::max(rest(), absl::Milliseconds(100))));
+    note(endpoint->Close(std::max(deadline.Left(), absl::Milliseconds(100))));
   }
   // Also calls the callbacks that were still to be called.
   runner_.End();

@@ -6,7 +6,7 @@
 #include <functional>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -262,12 +262,12 @@ absl::Status ProcessorCore::Stop(absl::Duration timeout) {
         .IgnoreError();
   }
   absl::Status status;
-  const absl::Time until = absl::Now() + timeout;
+  const Deadline deadline(timeout);
   {
     MutexLock lock(&mu_);
     while (counts_.running > 0) {
-      const absl::Duration left = until - absl::Now();
-      if (left <= absl::ZeroDuration()) {
+      const absl::Duration left = deadline.Left();
+      if (left == absl::ZeroDuration()) {
         status =
             MakeStatus(absl::StatusCode::kDeadlineExceeded,
                        "{}: {} handlers still run after {}", receiver_->name(),

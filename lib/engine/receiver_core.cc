@@ -113,6 +113,7 @@ void ReceiverCore::OnDown(const absl::Status& why) {
 // Every token is stale from here on.
 void ReceiverCore::DropState(const absl::Status& why) {
   std::shared_ptr<DeliveryConsumer> consumer;
+  sending_.Clear();
   {
     MutexLock lock(&mu_);
     lanes_.Reset();

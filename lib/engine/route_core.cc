@@ -5,7 +5,7 @@
 #include <functional>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/status.h"
 #include "lib/engine/route_steps.h"
 
@@ -375,7 +375,7 @@ void RouteCore::OnTurnEnd() {
 
 absl::Status RouteCore::Stop(absl::Duration timeout) {
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(source_->endpoint()));
-  const absl::Time until = absl::Now() + timeout;
+  const Deadline deadline(timeout);
   {
     MutexLock lock(&mu_);
     if (stopping_) return absl::OkStatus();
@@ -387,9 +387,9 @@ absl::Status RouteCore::Stop(absl::Duration timeout) {
   {
     MutexLock lock(&mu_);
     // A little is kept for settling and closing.
-    const absl::Time wait_until = until - timeout * 0.3;
-    while (in_flight_ > 0 && absl::Now() < wait_until) {
-      cv_.WaitFor(&mu_, wait_until - absl::Now());
+    const Deadline answers(timeout * 0.7);
+    while (in_flight_ > 0 && !answers.Passed()) {
+      cv_.WaitFor(&mu_, answers.Left());
     }
     left = in_flight_;
     blocked_.clear();
@@ -401,7 +401,7 @@ absl::Status RouteCore::Stop(absl::Duration timeout) {
                         config_.name, left);
   }
   const auto rest = [&] {
-    return std::max(until - absl::Now(), absl::Milliseconds(10));
+    return std::max(deadline.Left(), absl::Milliseconds(10));
   };
   absl::Status flushed = source_->Flush(rest());
   if (status.ok()) status = std::move(flushed);
