@@ -231,7 +231,7 @@ void Producer::OnReport(const rd_kafka_message_t& report) {
   const uint64_t cookie = record->cookie;
   GiveBack(record);
   if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    sender->Accepted(cookie, report.offset);
+    sender->Accepted(cookie, report.partition, report.offset);
     return;
   }
   driver::Outcome outcome;

@@ -65,6 +65,32 @@ void Sender::OnChecked(const absl::Status& status, uint64_t max_message_bytes) {
   }
 }
 
+void Sender::Know(int32_t partition) {
+  const auto index = static_cast<size_t>(partition);
+  if (index >= known_.size()) known_.resize(index + 1);
+  known_[index] = true;
+  last_known_ = partition;
+}
+
+// Where the broker knows the producer, it takes no later record before this
+// one, and the library concludes well. Of a producer that it does not know
+// (KIP-360) it takes any: a record that was refused, while the partition had no
+// leader, is then reported as accepted though only a later one was.
+void Sender::AcceptedUnseen(uint64_t cookie, int32_t partition) {
+  const auto index = static_cast<size_t>(partition);
+  driver::Outcome& o = outcomes_.emplace_back();
+  o.cookie = cookie;
+  if (index < known_.size() && known_[index]) {
+    o.fate = driver::Fate::kAccepted;
+    return;
+  }
+  o.fate = driver::Fate::kUnknown;
+  o.why = MakeStatus(absl::StatusCode::kUnavailable,
+                     "queue {}, topic {}: the broker's answer to a record was "
+                     "not seen, only one to a later record",
+                     spec_.queue.name, spec_.queue.entity);
+}
+
 void Sender::Tell(driver::Outcome outcome) {
   outcomes_.push_back(std::move(outcome));
 }

@@ -35,7 +35,12 @@ class Sender final : public driver::SenderDriver {
   // The topic is there, or not (the status says why).
   void OnChecked(const absl::Status& status, uint64_t max_message_bytes);
   // The producer's: what became of a record.
-  void Accepted(uint64_t cookie, int64_t offset) {
+  void Accepted(uint64_t cookie, int32_t partition, int64_t offset) {
+    if (offset < 0) {
+      AcceptedUnseen(cookie, partition);
+      return;
+    }
+    if (partition != last_known_) Know(partition);
     driver::Outcome& o = outcomes_.emplace_back();
     o.cookie = cookie;
     o.fate = driver::Fate::kAccepted;
@@ -55,6 +60,10 @@ class Sender final : public driver::SenderDriver {
  private:
   enum class State : uint8_t { kOpening, kOpen, kClosing, kClosed };
 
+  // The library has no offset for it: it concludes that the broker has it.
+  void AcceptedUnseen(uint64_t cookie, int32_t partition);
+  void Know(int32_t partition);
+
   const uint64_t number_;
   const driver::SenderSpec spec_;
   driver::SenderSink* const sink_;
@@ -69,6 +78,9 @@ class Sender final : public driver::SenderDriver {
   absl::Status closed_why_;
   uint64_t max_message_bytes_ = 0;
   uint64_t open_ = 0;  // cookies without an outcome
+  // Partitions of which the broker knows the producer: it has given an offset.
+  std::vector<bool> known_;
+  int32_t last_known_ = -1;
   std::vector<driver::Outcome> outcomes_;
   std::vector<driver::Outcome> telling_;
 };

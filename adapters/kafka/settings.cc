@@ -268,6 +268,9 @@ Settings ProducerSettings(const BrokerConfig& broker,
     Add(&out, "linger.ms", "5");
   }
   Add(&out, "batch.num.messages", "10000");
+  // One request on its way: with more, one that is refused while a partition
+  // gets its leader may be passed by later ones (see Sender::AcceptedUnseen).
+  Add(&out, "max.in.flight.requests.per.connection", "1");
   AddConfigured(broker, &queue, &out);
   // Last: these make an outcome mean what it says.
   Add(&out, "enable.idempotence", "true");
