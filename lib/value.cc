@@ -255,7 +255,7 @@ void Value::CopyToHeap(std::string_view text) {
   on_heap_ = true;
 }
 
-void Value::FreeHeap() { delete[] bits_.heap; }
+void Value::FreeHeap() const { delete[] bits_.heap; }
 
 Value Value::Signed(Type type, int64_t v) {
   Value value;

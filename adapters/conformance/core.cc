@@ -68,7 +68,7 @@ class Stage {
     return *std::move(made);
   }
   // Sends Numbered(n), all with one key.
-  void Fill(size_t n, std::string_view key = "k") {
+  void Fill(size_t n, std::string_view key = "k") const {
     std::vector<Message> list = Numbered(n);
     for (Message& m : list) m.set_key(key);
     auto tx = OpenSender();

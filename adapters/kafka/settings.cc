@@ -284,9 +284,10 @@ Settings ConsumerSettings(const BrokerConfig& broker, const QueueConfig& queue,
                           bool browse, int client_version) {
   Settings out = CommonSettings(broker);
   Add(&out, "allow.auto.create.topics", "false");
-  // How long the partitions of a member that is gone wait for it.
+  // How long the partitions of a member that is gone wait for it, and how soon
+  // the others are told.
   Add(&out, "session.timeout.ms", "10000");
-  Add(&out, "heartbeat.interval.ms", "2000");
+  Add(&out, "heartbeat.interval.ms", "1000");
   Add(&out, "partition.assignment.strategy",
       client_version >= kCooperativeSound ? "cooperative-sticky"
                                           : "range,roundrobin");

@@ -52,13 +52,13 @@ struct Queue::Reading {
 };
 
 Queue::Queue(std::string name, std::string kind, const EntityOptions& options,
-             Clock* clock, std::shared_ptr<Queue> dead_letters_of)
+             Clock* clock, const std::shared_ptr<Queue>& dead_letters_of)
     : name_(std::move(name)),
       kind_(std::move(kind)),
       options_(options),
       clock_(clock),
       is_dead_letter_queue_(dead_letters_of != nullptr),
-      parent_(std::move(dead_letters_of)),
+      parent_(dead_letters_of),
       locks_expire_(options.lock_duration != absl::InfiniteDuration()),
       lock_nanos_(absl::ToInt64Nanoseconds(options.lock_duration)),
       timed_(locks_expire_) {}

@@ -71,7 +71,7 @@ inline constexpr uint32_t kPlainEpoch = 1;
 class Queue : public std::enable_shared_from_this<Queue> {
  public:
   Queue(std::string name, std::string kind, const EntityOptions& options,
-        Clock* clock, std::shared_ptr<Queue> dead_letters_of = nullptr);
+        Clock* clock, const std::shared_ptr<Queue>& dead_letters_of = nullptr);
 
   const std::string& name() const { return name_; }
   const EntityOptions& options() const { return options_; }

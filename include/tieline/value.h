@@ -206,7 +206,7 @@ class Value {
     }
   }
   void CopyToHeap(std::string_view text);
-  void FreeHeap();
+  void FreeHeap() const;
   void Take(Value* other) {
     bits_ = other->bits_;
     size_ = other->size_;

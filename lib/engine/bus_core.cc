@@ -117,7 +117,7 @@ absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointFor(
 }
 
 absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
-    std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
+    const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
     SenderOptions options) {
   // Each sender counts for itself, so each has a prefix of its own.
   auto sender = std::make_shared<SenderCore>(
@@ -140,7 +140,7 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::OpenSender(
   TIELINE_ASSIGN_OR_RETURN(BrokerConfig broker, FindBroker(config.broker));
   TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
                            EndpointFor(broker));
-  return MakeSender(std::move(endpoint), std::move(config), std::move(options));
+  return MakeSender(endpoint, std::move(config), std::move(options));
 }
 
 absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(

@@ -55,7 +55,7 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
       const BrokerConfig& broker);
   // kFailedPrecondition: the bus was closed meanwhile.
   absl::StatusOr<std::shared_ptr<SenderCore>> MakeSender(
-      std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
+      const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
       SenderOptions options);
 
   const BusOptions options_;

@@ -39,6 +39,7 @@ absl::Status ReceiverCore::SetConsumer(
     }
     if (consumer != nullptr) {
       paused_ = false;
+      pulled_.store(false);
       backlog_.FreeKeys();
     }
     consumer_ = std::move(consumer);
@@ -112,6 +113,7 @@ void ReceiverCore::OnDown(const absl::Status& why) {
 
 // Every token is stale from here on.
 void ReceiverCore::DropState(const absl::Status& why) {
+  pulled_.store(false);
   std::shared_ptr<DeliveryConsumer> consumer;
   sending_.Clear();
   {
@@ -262,7 +264,7 @@ ReceiverCore::Work ReceiverCore::TakeWork(absl::Time now) {
   return work;
 }
 
-void ReceiverCore::Do(Work work) {
+void ReceiverCore::Do(const Work& work) {
   for (const std::string& session : work.sessions) {
     const absl::Status status = driver_->AcceptLane(session);
     if (status.ok()) continue;
@@ -286,11 +288,10 @@ absl::Time ReceiverCore::Pump(absl::Time now) {
     work.consumer->OnDeliveries(work.ready, work.incarnation);
   }
   const absl::Time next = std::min(work.next, link_.next_try());
-  const bool closing = work.closing;
-  if (link_.open()) Do(std::move(work));
+  if (link_.open()) Do(work);
   // Not when it was asked for meanwhile: what was settled just before that is
   // not sent yet.
-  if (closing) CloseLink();
+  if (work.closing) CloseLink();
   return next;
 }
 
@@ -321,7 +322,13 @@ void ReceiverCore::Pause() {
   endpoint_->Poke();
 }
 
+absl::Status ReceiverCore::WaitOpen(absl::Duration timeout) {
+  const OtherWaiter other(this);
+  return link_.WaitOpen(timeout);
+}
+
 absl::Status ReceiverCore::Close(absl::Duration timeout) {
+  const OtherWaiter other(this);
   const Deadline deadline(timeout);
   if (link_.closed()) return absl::OkStatus();
   absl::Status status = dead_letters_.Close(timeout);

@@ -92,12 +92,10 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
 
   absl::Status Flush(absl::Duration timeout);
   absl::Status Close(absl::Duration timeout);
-  absl::Status WaitOpen(absl::Duration timeout) {
-    return link_.WaitOpen(timeout);
-  }
+  absl::Status WaitOpen(absl::Duration timeout);
   absl::StatusOr<std::vector<Delivery>> ReceiveDeferred(
       std::vector<int64_t> positions, absl::Duration timeout);
-  absl::Status AcceptSession(std::string name);
+  absl::Status AcceptSession(std::string session);
 
   Capabilities capabilities() const { return link_.capabilities(); }
   bool Can(Capability c) const;
@@ -135,6 +133,19 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
       return absl::Hash<std::pair<uint32_t, uint64_t>>()(
           {static_cast<uint32_t>(t.lane), t.id});
     }
+  };
+  // Counts a thread that waits for something else than deliveries.
+  class OtherWaiter {
+   public:
+    explicit OtherWaiter(ReceiverCore* core) : core_(core) {
+      core_->others_waiting_.fetch_add(1);
+    }
+    OtherWaiter(const OtherWaiter&) = delete;
+    OtherWaiter& operator=(const OtherWaiter&) = delete;
+    ~OtherWaiter() { core_->others_waiting_.fetch_sub(1); }
+
+   private:
+    ReceiverCore* const core_;
   };
   // What one Pump has to do.
   struct Work {
@@ -185,7 +196,7 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   Work TakeWork(absl::Time now);
   std::shared_ptr<DeliveryConsumer> TakeReadyFor(
       std::vector<driver::Inbound>* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Do(Work work);
+  void Do(const Work& work);
   void SendSettlements();
   void AskToDrain();
   void DropState(const absl::Status& why);
@@ -205,6 +216,11 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   SettlementQueue sending_;
 
   std::atomic<uint64_t> capability_bits_;
+  // Where the driver runs inline: a thread asked by Receive and will ask again,
+  // so that nobody else need look for what came; but for those who wait for
+  // something else.
+  std::atomic<bool> pulled_{false};
+  std::atomic<int> others_waiting_{0};
   std::atomic<bool> inline_wake_{false};
   std::atomic<int> spinning_{0};
 

@@ -16,12 +16,6 @@ namespace {
 // microseconds.
 constexpr int kSpins = 2000;
 
-void CpuRelax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
 }  // namespace
 
 Delivery ReceiverCore::MakeDelivery(Inbound inbound, uint32_t incarnation) {
@@ -96,6 +90,7 @@ absl::Status ReceiverCore::AwaitReady(absl::Duration timeout,
       TIELINE_RETURN_IF_ERROR(ReceiveError());
       paused_ = false;
       inline_wake_.store(false, std::memory_order_relaxed);
+      pulled_.store(true);
     }
     // Nothing is here: what was settled goes out, which also makes room.
     endpoint_->MarkDirty(this);
@@ -128,7 +123,7 @@ bool ReceiverCore::SpinForWake() {
   bool woken = false;
   for (int i = 0; i < kSpins && !woken; ++i) {
     woken = inline_wake_.load(std::memory_order_acquire);
-    CpuRelax();
+    Mutex::CpuRelax();
   }
   spinning_.fetch_sub(1);
   return woken || inline_wake_.load(std::memory_order_acquire);
@@ -153,17 +148,18 @@ void ReceiverCore::WaitForReady(const Deadline& deadline,
 }
 
 bool ReceiverCore::OnInlineWake() {
-  inline_wake_.store(true, std::memory_order_seq_cst);
-  if (spinning_.load(std::memory_order_seq_cst) > 0) return true;
+  if (!pulled_.load() || others_waiting_.load() > 0) return false;
+  if (inline_wake_.exchange(true)) return true;  // the thread looks soon
+  if (spinning_.load() > 0) return true;
   MutexLock lock(&mu_);
-  if (waiting_ == 0) return false;
-  cv_.NotifyOne();
+  if (waiting_ > 0) cv_.NotifyOne();
   return true;
 }
 
 absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveDeferred(
     std::vector<int64_t> positions, absl::Duration timeout) {
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
+  const OtherWaiter waiter(this);
   TIELINE_RETURN_IF_ERROR(WaitOpen(timeout));
   struct State {
     Mutex mu;

@@ -175,6 +175,7 @@ absl::Status ReceiverCore::SettleConfirmed(Inbound& inbound,
     Push(inbound.token, verb, {}, {});
     confirm_[inbound.token] = waiter;
   }
+  const OtherWaiter other(this);
   endpoint_->MarkDirty(this);
   endpoint_->Poke();
   const Deadline deadline(timeout);
@@ -195,6 +196,7 @@ absl::Status ReceiverCore::SettleConfirmed(Inbound& inbound,
 
 absl::Status ReceiverCore::Flush(absl::Duration timeout) {
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
+  const OtherWaiter other(this);
   endpoint_->MarkDirty(this);
   endpoint_->Poke();
   const Deadline deadline(timeout);

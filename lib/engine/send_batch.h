@@ -62,6 +62,7 @@ class SendBatchState {
   SendBatchState& operator=(const SendBatchState&) = delete;
   virtual ~SendBatchState() = default;
 
+  // NOLINTNEXTLINE(misc-new-delete-overloads): the sized one is its match
   static void* operator new(size_t size) { return SlabAllocate(size); }
   static void operator delete(void* block, size_t size) {
     SlabFree(block, size);

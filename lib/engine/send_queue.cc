@@ -249,7 +249,7 @@ void SendQueue::OnOutcome(const Outcome& outcome) {
 }
 
 // An observer may try again, unless later messages of the key went ahead.
-bool SendQueue::WillRetryRejected(SendResult& r, const Outcome& outcome) {
+bool SendQueue::WillRetryRejected(SendResult& r, const Outcome& outcome) const {
   SendBatchState* batch = r.batch_;
   if (batch->observer == nullptr || (ordered_ && !keyed_)) return false;
   return batch->observer->OnRejected(*batch, r, outcome.why);

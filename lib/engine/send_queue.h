@@ -87,7 +87,8 @@ class SendQueue {
   void FillReady();
   void DropReadyResolved();
   void OnOutcome(const driver::Outcome& outcome);
-  bool WillRetryRejected(SendResult& result, const driver::Outcome& outcome);
+  bool WillRetryRejected(SendResult& result,
+                         const driver::Outcome& outcome) const;
   void Resend(SendResult& result, const driver::Outcome& outcome);
   void Resolve(SendResult& result, SendState state, absl::Status status);
   void ExpireOne(SendResult& result, const absl::Status& last);

@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -45,6 +46,12 @@ class MockKafka {
         cluster_.get(), 1, kProduce, 1,
         RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, kLateMs);
   }
+  // The request to be refused has come.
+  bool HasRefused() const {
+    size_t left = 1;
+    rd_kafka_mock_broker_error_stack_cnt(cluster_.get(), 1, kProduce, &left);
+    return left == 0;
+  }
 
  private:
   struct Free {
@@ -77,8 +84,12 @@ std::vector<std::string> SendTwo(MockKafka& kafka,
           result = done.front().status;
         });
     REQUIRE(given.ok());
-    // Beyond the time in which records are put together.
-    absl::SleepFor(absl::Milliseconds(50));
+    // The second goes with a request of its own, while the first is on its way.
+    const absl::Time until = absl::Now() + kLong;
+    while (!kafka.HasRefused() && absl::Now() < until) {
+      std::this_thread::yield();
+    }
+    REQUIRE(kafka.HasRefused());
   }
   REQUIRE((*sender)->Close(kLong).ok());
   for (const absl::Status& result : results) CHECK(result.ok());
