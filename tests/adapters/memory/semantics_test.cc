@@ -1,6 +1,8 @@
 // What the memory broker means, seen through a bus: topics, copies for
 // subscriptions, time on an injected clock, and the faults that tests ask for.
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <set>
 #include <string>
 #include <vector>
@@ -198,6 +200,28 @@ TEST_CASE("a broker that refuses connections is found again when it stops") {
   CHECK(sender->WaitOpen(kSoon).ok());
   CHECK(sender->Send(Message("after all")).ok());
   CHECK(rig.Active("q") == 1);
+}
+
+TEST_CASE("a processor gets what comes after a thread received by itself") {
+  Rig rig;
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  auto receiver = *rig.bus->OpenReceiver(rig.Url("q"));
+  REQUIRE(sender->Send(Message("first")).ok());
+  auto first = receiver->Receive(kSoon);
+  REQUIRE(first.ok());
+  CHECK(first->message().body_view() == "first");
+  REQUIRE(first->Complete().ok());
+  CHECK(absl::IsDeadlineExceeded(receiver->Receive(kNow).status()));
+
+  std::promise<std::string> body;
+  auto processor = receiver->Process({}, [&](Delivery& d) {
+    body.set_value(std::string(d.message().body_view()));
+    return absl::OkStatus();
+  });
+  auto got = body.get_future();
+  REQUIRE(sender->Send(Message("second")).ok());
+  REQUIRE(got.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+  CHECK(got.get() == "second");
 }
 
 }  // namespace
