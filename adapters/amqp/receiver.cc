@@ -81,6 +81,9 @@ void AmqpReceiver::OnUp() {
   link.confirm = connection_->settings().confirm && !spec_.browse &&
                  connection_->product() != Product::kRabbitMq;
   link.max_message_bytes = connection_->settings().max_message_bytes;
+  // RabbitMQ 3 reckons credit without what is on its way from the queue to the
+  // session, and so sends more than it was given.
+  link.overdraft = connection_->product() == Product::kRabbitMq;
   state_ = State::kAttaching;
   link_ = connection_->engine()->Attach(link, this);
 }

@@ -63,6 +63,7 @@ struct LinkSpec {
   std::vector<std::string> capabilities;  // of the peer's node
   bool confirm = false;                   // receivers: settle second (2.8.3)
   uint64_t max_message_bytes = 0;
+  bool overdraft = false;  // receivers: Link::set_overdraft
 };
 
 class Engine {

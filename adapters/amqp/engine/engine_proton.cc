@@ -339,6 +339,7 @@ Link* Engine::Attach(const LinkSpec& spec, LinkHandler* handler) {
   if (spec.max_message_bytes > 0) {
     made->set_max_message_bytes(spec.max_message_bytes);
   }
+  made->set_overdraft(spec.overdraft);
   ++links_;
   OpenLink(made);
   return made;

@@ -36,6 +36,9 @@ class Link {
   pn_link_t* proton() const { return link_; }
   // The peer's limit for one message; 0: none was said.
   uint64_t remote_max_message_size() const;
+  // The peer may count its credit late: between two grants it may send as many
+  // deliveries beyond it as the first grant allowed.
+  void set_overdraft(bool on) { overdraft_ = on; }
   void set_handler(LinkHandler* handler) { handler_ = handler; }
   LinkHandler* handler() const { return handler_; }
   // Messages larger than this detach the link (message-size-exceeded).
@@ -160,6 +163,8 @@ class Link {
   bool draining_ = false;
   bool flow_due_ = false;
   uint32_t more_credit_ = 0;
+  bool overdraft_ = false;
+  uint32_t overdraft_left_ = 0;
   std::string assembly_;
   std::vector<uint32_t> accepted_[2];  // [0] provisionally, [1] settled
   std::vector<uint32_t> released_[2];

@@ -35,12 +35,16 @@ bool Link::BeginIncoming(const Transfer& transfer) {
   current_.tag_size = static_cast<uint8_t>(transfer.tag.size());
   std::copy(transfer.tag.begin(), transfer.tag.end(), current_.tag);
   window->Add(this, 0, 0);
-  if (credit_ == 0) {
-    Fail("amqp:link:transfer-limit-exceeded", "a delivery came without credit");
+  ++delivery_count_;
+  if (credit_ > 0) {
+    --credit_;
     return true;
   }
-  ++delivery_count_;
-  --credit_;
+  if (overdraft_left_ > 0) {
+    --overdraft_left_;
+    return true;
+  }
+  Fail("amqp:link:transfer-limit-exceeded", "a delivery came without credit");
   return true;
 }
 
@@ -137,6 +141,7 @@ void Link::FlushCredit() {
   if (!draining_) {
     credit_ += std::min(more_credit_, UINT32_MAX - credit_);
     more_credit_ = 0;
+    if (overdraft_) overdraft_left_ = credit_;
   }
   flow_due_ = false;
   session_->SendFlow(this, drain, false);

@@ -116,6 +116,24 @@ TEST_CASE("deliveries beyond the credit detach the link alone") {
   CHECK(victim.End().empty());
 }
 
+TEST_CASE("a peer that counts late has as much again, and no more") {
+  Victim victim;
+  victim.pair.server.links.at(0)->set_overdraft(true);
+  victim.pair.server.links.at(0)->AddCredit(10);
+  victim.pair.Run();
+  for (uint32_t id = 0; id < 40; ++id) {
+    victim.GiveTransfer(Victim::First(id), "x");
+  }
+  CHECK(victim.pair.server.bodies.size() == 40);
+  CHECK(victim.pair.client.detached.empty());
+  victim.GiveTransfer(Victim::First(40), "x");
+  CHECK(victim.pair.server.bodies.size() == 40);
+  REQUIRE(victim.pair.client.detached.size() == 1);
+  CHECK(victim.pair.client.detached[0].name ==
+        "amqp:link:transfer-limit-exceeded");
+  CHECK(victim.End().empty());
+}
+
 TEST_CASE("transfers beyond the session's window end the connection") {
   wire::EngineOptions options = ServerOptions();
   options.incoming_window = 4;
