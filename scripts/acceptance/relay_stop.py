@@ -123,7 +123,7 @@ def judge(name, report, seen, relayed, allowed):
 
 def run(ctx):
     stops = 5 if ctx.short else 100
-    per_stop = (20_000, 5_000)  # a stop's share: what keeps both sources full
+    per_stop = (20_000, 12_000)  # a stop's share: what keeps both sources full
     programs = _relay.Programs(ctx)
     tune = "test" if ctx.short else "bench"
     kafka = ctx.broker(f"kafka --tune {tune}")
