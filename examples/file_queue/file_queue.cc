@@ -107,8 +107,7 @@ std::shared_ptr<Folder> Open(const fs::path& path) {
   std::lock_guard lock(mu);
   if (!fs::is_directory(path)) return nullptr;
   std::shared_ptr<Folder>& folder = (*folders)[path.string()];
-  if (folder == nullptr) folder = std::make_shared<Folder>(path);
-  return folder;
+  return folder ? folder : folder = std::make_shared<Folder>(path);
 }
 
 Capabilities Can() {
@@ -134,8 +133,7 @@ struct Handle {
   template <typename Sink>
   bool OpenThen(Sink* sink) {
     if (folder != nullptr || closed) return !closed;
-    folder = Open(path);
-    closed = folder == nullptr;
+    closed = (folder = Open(path)) == nullptr;
     closed ? sink->OnClosed(absl::NotFoundError("no folder " + path.string()))
            : sink->OnOpened(Can());
     return !closed;
@@ -166,8 +164,7 @@ struct FileSender final : SenderDriver, Handle {
     if (!OpenThen(sink)) return;
     if (!outcomes.empty()) sink->OnOutcomes(std::exchange(outcomes, {}));
     if (std::exchange(blocked, false)) sink->OnSendable();
-    closed = closing && outcomes.empty();
-    if (closed) sink->OnClosed({});
+    if ((closed = closing && outcomes.empty())) sink->OnClosed({});
   }
   SenderSink* const sink;
   std::vector<Outcome> outcomes;
@@ -224,9 +221,9 @@ struct FileReceiver final : ReceiverDriver, Handle {
       held.emplace(last_id, *entry);
       sink->OnDeliveries({&in, 1});
     }
-    closed = closing && settled.empty();
-    if (closed) GiveBack();
-    if (closed) sink->OnClosed({});
+    if (!(closed = closing && settled.empty())) return;
+    GiveBack();
+    sink->OnClosed({});
   }
   ReceiverSink* const sink;
   std::map<uint64_t, Entry> held;  // by token id
