@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "tools/command.h"
 #include "tools/failure.h"
@@ -18,20 +19,6 @@ namespace {
 // For closing, when finishing took all the time there was.
 constexpr absl::Duration kCloseTime = absl::Milliseconds(500);
 constexpr absl::Duration kTick = absl::Milliseconds(50);
-
-// Errors that waiting does not mend.
-bool IsPermanent(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kUnimplemented:
-      return true;
-    default:
-      return false;
-  }
-}
 
 class Relay : public Command {
  public:

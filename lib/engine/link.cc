@@ -2,22 +2,10 @@
 
 #include <utility>
 
+#include "lib/base/permanent.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
-
-bool IsPermanent(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kUnimplemented:
-      return true;
-    default:
-      return false;
-  }
-}
 
 absl::Status CheckMayBlock(const Endpoint& endpoint) {
   if (!endpoint.runner()->OnThread()) return absl::OkStatus();

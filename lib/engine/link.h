@@ -103,8 +103,6 @@ class Link {
   Capabilities capabilities_ ABSL_GUARDED_BY(mu_);
 };
 
-// True for errors that trying again soon won't mend.
-bool IsPermanent(const absl::Status& status);
 // kFailedPrecondition on a runner's thread, where nothing may block.
 absl::Status CheckMayBlock(const Endpoint& endpoint);
 

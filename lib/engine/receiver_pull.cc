@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "lib/engine/receiver_core.h"
 

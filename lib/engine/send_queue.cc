@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "lib/engine/link.h"
 

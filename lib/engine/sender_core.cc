@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "lib/engine/id_stamp.h"
 #include "tieline/driver/message_access.h"
