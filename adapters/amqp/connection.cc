@@ -12,8 +12,7 @@
 namespace tieline::inline v0::amqp {
 namespace {
 
-// Reads and writes of one turn, at most.
-constexpr int kMaxReads = 8;
+// Of one turn, at most.
 constexpr int kMaxWrites = 8;
 constexpr size_t kMaxPieces = 64;
 
@@ -55,6 +54,7 @@ driver::Progress AmqpConnection::Run(absl::Time now) {
   requests_->Run(now);
   engine_.Flush();
   DeliverAll();
+  engine_.Flush();  // what the sinks did meanwhile
   absl::Time next = connected_ ? engine_.Tick(now)
                                : std::min(transport_->deadline(), give_up_);
   if (connected_ && Write()) progress.worked = true;
@@ -80,22 +80,17 @@ bool AmqpConnection::Connect(absl::Time now) {
 }
 
 bool AmqpConnection::Read() {
-  bool any = false;
-  for (int i = 0; i < kMaxReads && !ended_; ++i) {
-    std::span<char> room = engine_.InputRoom();
-    Transferred read = transport_->Read(room);
-    if (read.bytes > 0) {
-      any = true;
-      engine_.Consume(read.bytes);
-      if (read.bytes < room.size()) break;
-    } else if (!read.error.ok()) {
-      ended_ = true;
-      end_ = Annotate(read.error, where_);
-    } else if (read.closed) {
-      engine_.CloseInput();
-    } else {
-      break;
-    }
+  // One piece a turn: what it brings is settled, and credit given again, while
+  // the peer sends the next.
+  const std::span<char> room = engine_.InputRoom();
+  const Transferred read = transport_->Read(room);
+  if (read.bytes > 0) {
+    engine_.Consume(read.bytes);
+  } else if (!read.error.ok()) {
+    ended_ = true;
+    end_ = Annotate(read.error, where_);
+  } else if (read.closed) {
+    engine_.CloseInput();
   }
   if (!up_ && !ended_ && now_ >= give_up_) {
     ended_ = true;
@@ -104,7 +99,7 @@ bool AmqpConnection::Read() {
                       "time-out: check that the port speaks AMQP 1.0",
                       where_);
   }
-  return any;
+  return read.bytes > 0 && !read.drained;
 }
 
 bool AmqpConnection::Write() {
@@ -125,7 +120,7 @@ bool AmqpConnection::Write() {
   if (any && HasRoom()) {
     for (Handle* handle : std::exchange(blocked_, {})) MarkReady(handle);
   }
-  return any;
+  return any && !output->empty();
 }
 
 void AmqpConnection::DeliverAll() {

@@ -121,6 +121,7 @@ Transferred TcpTransport::Read(std::span<char> room) {
   ssize_t n = recv(fd_, room.data(), room.size(), 0);
   if (n > 0) {
     result.bytes = static_cast<size_t>(n);
+    result.drained = result.bytes < room.size();
   } else if (n == 0) {
     result.closed = true;
   } else if (errno != EAGAIN && errno != EINTR) {

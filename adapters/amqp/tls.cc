@@ -229,7 +229,11 @@ Transferred TlsTransport::Read(std::span<char> room) {
     size_t n = 0;
     int result =
         SSL_read_ex(ssl_, room.data() + out.bytes, room.size() - out.bytes, &n);
-    if (result != 1) return out.bytes > 0 ? out : Failed(result);
+    if (result != 1) {
+      if (out.bytes == 0) return Failed(result);
+      out.drained = SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ;
+      return out;
+    }
     out.bytes += n;
   }
   return out;

@@ -21,6 +21,8 @@ namespace tieline::inline v0::amqp {
 struct Transferred {
   size_t bytes = 0;
   bool closed = false;  // the peer has hung up in good order
+  // Reading: nothing more is here before the descriptor says so.
+  bool drained = false;
   absl::Status error;
   // Nothing went: wait for the descriptor.
   bool blocked() const { return bytes == 0 && !closed && error.ok(); }

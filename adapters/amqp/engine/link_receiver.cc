@@ -135,8 +135,8 @@ void Link::FlushCredit() {
     return;
   }
   bool drain = draining_ && flow_due_;
-  // Topped up in large steps: while half of it is left there is no hurry.
-  bool top_up = !draining_ && more_credit_ > 0 && credit_ <= more_credit_;
+  // Topped up in steps of a quarter: the peer need never wait for more.
+  bool top_up = !draining_ && more_credit_ > 0 && credit_ / 3 <= more_credit_;
   if (!top_up && !flow_due_) return;
   if (!draining_) {
     credit_ += std::min(more_credit_, UINT32_MAX - credit_);
