@@ -76,6 +76,8 @@ void Endpoint::Wake() {
     // An inline endpoint has one handle.
     EndpointUser* user = sole_user_.load(std::memory_order_acquire);
     if (user != nullptr && user->OnInlineWake()) return;
+  } else if (context_.runner->OnThread() && before_run_) {
+    return;
   }
   Schedule();
 }
@@ -112,10 +114,12 @@ bool Endpoint::Turn(absl::Time now) {
     state_ = State::kWaiting;
   }
   if (state_ == State::kWaiting && now >= retry_at_) Connect(now);
+  before_run_ = connection_ != nullptr;
   PumpDirty(now);
+  if (connection_ != nullptr) SendQuestions();
+  before_run_ = false;
   driver::Progress progress;
   if (connection_ != nullptr) {
-    SendQuestions();
     progress = connection_->Run(now);
     if (state_ == State::kConnecting && now >= connect_deadline_ && !lost_) {
       OnLost(MakeStatus(absl::StatusCode::kUnavailable,

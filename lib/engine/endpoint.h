@@ -161,7 +161,9 @@ class Endpoint final : public Runnable,
   std::atomic<bool> any_dirty_{false};
   std::atomic<bool> any_command_{false};
 
-  // In the strand.
+  // In the strand; of one that is not inline: on the runner's thread.
+  // The driver is about to run, and need not be woken for what it is given.
+  bool before_run_ = false;
   State state_ = State::kIdle;
   std::unique_ptr<driver::Connection> connection_;
   bool lost_ = false;

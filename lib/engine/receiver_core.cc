@@ -155,6 +155,7 @@ void ReceiverCore::OnDeliveries(std::span<Inbound> deliveries) {
   std::vector<Inbound> early;
   std::shared_ptr<DeliveryConsumer> consumer;
   uint32_t incarnation = 0;
+  bool wake = false;
   {
     MutexLock lock(&mu_);
     TakeReadyFor(&early);
@@ -168,9 +169,10 @@ void ReceiverCore::OnDeliveries(std::span<Inbound> deliveries) {
       consumer = consumer_;
     } else {
       for (Inbound& d : deliveries) backlog_.Arrived(std::move(d));
-      if (waiting_ > 0) cv_.NotifyAll();
+      wake = waiting_ > 0;
     }
   }
+  if (wake) cv_.NotifyAll();
   if (consumer == nullptr) return;
   if (!early.empty()) consumer->OnDeliveries(early, incarnation);
   consumer->OnDeliveries(deliveries, incarnation);
@@ -189,7 +191,7 @@ void ReceiverCore::OnSettled(std::span<const Settled> settled) {
     it->second->locked_until = s.locked_until;
     confirm_.erase(it);
   }
-  cv_.NotifyAll();
+  if (others_waiting_.load() > 0) cv_.NotifyAll();
 }
 
 void ReceiverCore::OnLane(const LaneEvent& event) {

@@ -216,11 +216,11 @@ class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
   SettlementQueue sending_;
 
   std::atomic<uint64_t> capability_bits_;
-  // Where the driver runs inline: a thread asked by Receive and will ask again,
-  // so that nobody else need look for what came; but for those who wait for
-  // something else.
-  std::atomic<bool> pulled_{false};
+  // Threads that wait for something else than deliveries.
   std::atomic<int> others_waiting_{0};
+  // Where the driver runs inline: a thread asked by Receive and will ask again,
+  // so that nobody else need look for what came, unless others wait.
+  std::atomic<bool> pulled_{false};
   std::atomic<bool> inline_wake_{false};
   std::atomic<int> spinning_{0};
 

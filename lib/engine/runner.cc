@@ -236,24 +236,24 @@ absl::Time Runner::RunOnce(absl::Duration max_wait) {
     sleep_until_ = now + wait;
   }
   Poll(wait);
-  std::vector<std::shared_ptr<Runnable>> ready;
   absl::Time now = clock_->Steady();
   {
     MutexLock lock(&mu_);
     CollectTimers(now);
-    ready.swap(ready_);
+    running_now_.swap(ready_);
   }
-  for (std::shared_ptr<Runnable>& r : ready) {
+  for (std::shared_ptr<Runnable>& r : running_now_) {
     r->queued_.store(false, std::memory_order_release);
     r->RunFromRunner(now);
     r.reset();
   }
-  std::vector<std::function<void()>> posted;
+  running_now_.clear();
   {
     MutexLock lock(&mu_);
-    posted.swap(posted_);
+    posting_.swap(posted_);
   }
-  for (std::function<void()>& work : posted) work();
+  for (std::function<void()>& work : posting_) work();
+  posting_.clear();
   absl::Time next = absl::InfiniteFuture();
   {
     MutexLock lock(&mu_);

@@ -103,6 +103,9 @@ class Runner {
   std::atomic<bool> stop_{false};
   std::atomic<bool> running_{false};
   std::atomic<std::thread::id> inside_{};
+  // Inside RunOnce: what it took out, kept for its memory.
+  std::vector<std::shared_ptr<Runnable>> running_now_;
+  std::vector<std::function<void()>> posting_;
 
   Mutex mu_;
   std::vector<std::shared_ptr<Runnable>> ready_ ABSL_GUARDED_BY(mu_);
