@@ -43,15 +43,18 @@ class Loop final : public driver::ConnectionSink, public driver::Waker {
     lost = true;
   }
   void Wake() override { woken = true; }
+  // Waits first, when the last turn left nothing to do: what its sinks were
+  // told may have ended the waiting.
   void Turn() {
+    if (idle && !woken) {
+      const driver::PollSet set = connection->pollable();
+      pollfd fd{set.fd, static_cast<short>(POLLIN | (set.write ? POLLOUT : 0)),
+                0};
+      poll(&fd, 1, 100);
+    }
     woken = false;
     const absl::Time now = Clock::System()->Steady();
-    const driver::Progress progress = connection->Run(now);
-    if (progress.worked || woken || lost) return;
-    const driver::PollSet set = connection->pollable();
-    pollfd fd{set.fd, static_cast<short>(POLLIN | (set.write ? POLLOUT : 0)),
-              0};
-    poll(&fd, 1, 100);
+    idle = !connection->Run(now).worked && !lost;
   }
   void Close() {
     connection->Close(Clock::System()->Steady() + absl::Seconds(5));
@@ -62,6 +65,7 @@ class Loop final : public driver::ConnectionSink, public driver::Waker {
   bool up = false;
   bool lost = false;
   bool woken = false;
+  bool idle = false;
 
  private:
   BrokerConfig broker_;

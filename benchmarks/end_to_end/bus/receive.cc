@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "benchmarks/end_to_end/bus/open.h"
+#include "benchmarks/end_to_end/checker.h"
 
 int main(int argc, char** argv) {
   using namespace tieline;

@@ -7,12 +7,16 @@
 #include <vector>
 
 #include "benchmarks/end_to_end/bus/open.h"
+#include "benchmarks/end_to_end/maker.h"
 
 namespace {
 
 using namespace tieline;
 
-constexpr size_t kBatch = 256;
+// Several batches are on their way at once, also in a small window.
+size_t BatchOf(const bench::Flags& flags) {
+  return std::clamp<size_t>(flags.credit / 8, 1, 256);
+}
 
 // Counts results, and lets the sending thread wait for them.
 class Results {
@@ -47,11 +51,12 @@ class Results {
 
 int main(int argc, char** argv) {
   const bench::Flags flags = bench::Flags::Parse(argc, argv);
+  const size_t most = BatchOf(flags);
   auto bus = bench::OpenBus();
   SenderOptions options;
   options.stamp_ids = false;
   options.window = static_cast<uint32_t>(flags.credit);
-  options.max_pending = static_cast<uint32_t>(flags.credit + kBatch);
+  options.max_pending = static_cast<uint32_t>(flags.credit + most);
   auto sender = bus->OpenSender(flags.url, options);
   bench::Check(sender.status());
   bench::Check((*sender)->WaitOpen(absl::Seconds(30)));
@@ -62,7 +67,7 @@ int main(int argc, char** argv) {
   const bench::Stopwatch watch;
   size_t sent = 0;
   while (sent < flags.count) {
-    const size_t n = std::min(kBatch, flags.count - sent);
+    const size_t n = std::min(most, flags.count - sent);
     pacer.Await(sent + n);
     if (sent + n > flags.credit) {
       results.AwaitAtLeast(sent + n - flags.credit);

@@ -1,6 +1,7 @@
 // Bare librdkafka: consume in batches, commit every 10 ms.
 #include <vector>
 
+#include "benchmarks/end_to_end/checker.h"
 #include "benchmarks/end_to_end/kafka/bare.h"
 
 int main(int argc, char** argv) {
@@ -18,8 +19,7 @@ int main(int argc, char** argv) {
 
   std::vector<rd_kafka_message_t*> batch(256);
   std::vector<int64_t> next(10000, -1);
-  size_t received = 0;
-  size_t bytes = 0;
+  MessageChecker checker(flags);
   // The clock starts with the first message: joining the group is not ours.
   Stopwatch watch;
   double committed = 0;
@@ -36,15 +36,14 @@ int main(int argc, char** argv) {
     if (list->cnt > 0) rd_kafka_commit(rk, list, 1);
     rd_kafka_topic_partition_list_destroy(list);
   };
-  while (received < flags.count) {
+  while (!checker.complete()) {
     const ssize_t n =
         rd_kafka_consume_batch_queue(queue, 100, batch.data(), batch.size());
-    if (received == 0) watch = Stopwatch();
+    if (checker.distinct() == 0) watch = Stopwatch();
     for (ssize_t i = 0; i < n; ++i) {
       rd_kafka_message_t* m = batch[static_cast<size_t>(i)];
       if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        ++received;
-        bytes += m->len;
+        checker.Take({static_cast<const char*>(m->payload), m->len});
         next[static_cast<size_t>(m->partition)] = m->offset + 1;
       }
       rd_kafka_message_destroy(m);
@@ -55,8 +54,8 @@ int main(int argc, char** argv) {
     }
   }
   commit();
-  const size_t lost = bytes < flags.size * flags.count ? 1 : 0;
-  const int code = Report("bare", flags, received, lost, watch);
+  const int code = Report("bare", flags, checker.distinct(),
+                          checker.lost() + checker.disordered(), watch);
   rd_kafka_queue_destroy(queue);
   rd_kafka_consumer_close(rk);
   rd_kafka_destroy(rk);

@@ -1,8 +1,8 @@
 // The adapter alone, without the core: what it adds to bare librdkafka.
-#include <string>
 #include <vector>
 
 #include "benchmarks/end_to_end/kafka/loop.h"
+#include "benchmarks/end_to_end/maker.h"
 
 namespace {
 
@@ -29,16 +29,6 @@ struct Sink final : driver::SenderSink {
   std::vector<Message> messages;
 };
 
-Message Make(const bench::Flags& flags, const std::string& body,
-             const std::string& key) {
-  Message message(body);
-  if (!key.empty()) message.set_key(key);
-  for (size_t h = 0; h < flags.headers; ++h) {
-    message.set_property("header" + std::to_string(h), "some value");
-  }
-  return message;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -51,11 +41,9 @@ int main(int argc, char** argv) {
   bench::Loop::Check(opened.status());
   while (!sink.open) loop.Turn();
 
-  const std::string body(flags.size, 'x');
-  std::vector<std::string> keys(flags.keys == 0 ? 1 : flags.keys);
-  for (size_t i = 0; i < flags.keys; ++i) keys[i] = "key" + std::to_string(i);
+  bench::MessageMaker maker(flags);
   std::vector<driver::Outbound> batch;
-  sink.messages[0] = Make(flags, body, keys[0]);
+  sink.messages[0] = maker.Make();
   batch.push_back({0, &sink.messages[0]});
   (*opened)->Submit(batch, false);
   while (sink.accepted == 0) loop.Turn();
@@ -71,7 +59,7 @@ int main(int argc, char** argv) {
          i < std::min<size_t>(room, 256) && sent + batch.size() < flags.count;
          ++i) {
       const size_t cookie = sent + batch.size() + 1;
-      sink.messages[cookie] = Make(flags, body, keys[cookie % keys.size()]);
+      sink.messages[cookie] = maker.Make();
       batch.push_back({cookie, &sink.messages[cookie]});
     }
     sent += (*opened)->Submit(batch, false);
