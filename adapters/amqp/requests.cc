@@ -105,6 +105,12 @@ void Requests::OnLost(const absl::Status& why) {
   for (const auto& one : std::exchange(waiting_, {})) tell(one.first);
 }
 
+bool Requests::answered() const {
+  return std::any_of(open_.begin(), open_.end(), [](const Open& one) {
+    return one.task->reply()->has_value();
+  });
+}
+
 absl::Time Requests::deadline() const {
   absl::Time first = absl::InfiniteFuture();
   for (const Open& one : open_) {

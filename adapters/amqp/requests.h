@@ -74,6 +74,8 @@ class Requests {
   // Gives links back; what is open is answered with OnLost.
   void Close();
   void OnLost(const absl::Status& why);
+  // Run has something to say at once.
+  bool answered() const;
   // When Run must be called without an event.
   absl::Time deadline() const;
 

@@ -134,7 +134,8 @@ bool Endpoint::Turn(absl::Time now) {
   }
   ExpireQuestions(now);
   Arm(progress.next);
-  return progress.worked || AnyDirty();
+  const bool may_ask = state_ == State::kUp && !to_ask_.empty();
+  return progress.worked || may_ask || AnyDirty();
 }
 
 void Endpoint::TakeCommands() {
