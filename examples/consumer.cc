@@ -28,7 +28,8 @@ int main(int argc, char** argv) {
     std::cerr << "usage: consumer URL [COUNT]\n";
     return 2;
   }
-  const int64_t count = argc > 2 ? std::atoll(argv[2]) : INT64_MAX;
+  const int64_t count =
+      argc > 2 ? std::strtoll(argv[2], nullptr, 10) : INT64_MAX;
   RegisterBackends();
 
   tieline::Config config;

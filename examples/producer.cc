@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: producer URL [COUNT]\n";
     return 2;
   }
-  const int count = argc > 2 ? std::atoi(argv[2]) : 1000;
+  const long count = argc > 2 ? std::strtol(argv[2], nullptr, 10) : 1000;
   RegisterBackends();
 
   tieline::Config config;

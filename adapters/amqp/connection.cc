@@ -63,8 +63,7 @@ driver::Progress AmqpConnection::Run(absl::Time now) {
   progress.next = lost_ ? absl::InfiniteFuture()
                         : std::min({next, requests_->deadline(), close_by_,
                                     up_ ? absl::InfiniteFuture() : give_up_});
-  progress.worked =
-      progress.worked || !ready_.empty() || requests_->answered();
+  progress.worked = progress.worked || !ready_.empty() || requests_->answered();
   running_ = false;
   return progress;
 }

@@ -1,5 +1,6 @@
 // KafkaConnection: what it looks up of topics for its handles.
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "adapters/kafka/connection.h"
@@ -66,8 +67,8 @@ void KafkaConnection::CheckTopic(Receiver* receiver) {
         std::vector<int64_t> from;
         const auto start = ParseStart(queue.start);
         if (status.ok() && browse) {
-          std::vector<int32_t> all;
-          for (int32_t p = 0; p < info->partitions; ++p) all.push_back(p);
+          std::vector<int32_t> all(static_cast<size_t>(info->partitions));
+          std::iota(all.begin(), all.end(), 0);
           auto offsets = StartOffsets(*client->get(), queue.entity, all,
                                       start.value_or(Start()), false, patience);
           status = offsets.status();
@@ -88,6 +89,7 @@ void KafkaConnection::CheckTopic(Receiver* receiver) {
 void KafkaConnection::AskStart(Receiver* receiver, uint32_t round,
                                const rd_kafka_topic_partition_list_t* list) {
   std::vector<int32_t> partitions;
+  partitions.reserve(static_cast<size_t>(list->cnt));
   for (int i = 0; i < list->cnt; ++i) {
     partitions.push_back(list->elems[i].partition);
   }

@@ -105,6 +105,7 @@ absl::StatusOr<std::vector<int64_t>> EndOffsets(const Client& client,
   TIELINE_ASSIGN_OR_RETURN(const std::vector<Range> ranges,
                            Ranges(client, queue, patience));
   std::vector<int64_t> ends;
+  ends.reserve(ranges.size());
   for (const Range& r : ranges) ends.push_back(r.high);
   return ends;
 }

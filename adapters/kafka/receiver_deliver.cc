@@ -92,11 +92,14 @@ void Receiver::Sort(rd_kafka_message_t* record) {
   Partition* lane = Find(record->partition);
   if (lane == nullptr || lane->state != Partition::State::kOpen) {
     rd_kafka_message_destroy(record);
-  } else if (lane->own_queue()) {
-    lane->parked.push_back(record);
-  } else if (!credit_.any()) {
+    return;
+  }
+  if (!lane->own_queue() && !credit_.any()) {
     pending_.push_back(record);
-  } else if (!lane->parked.empty() || !HandOut(record, lane, &credit_)) {
+    return;
+  }
+  if (lane->own_queue() || !lane->parked.empty() ||
+      !HandOut(record, lane, &credit_)) {
     lane->parked.push_back(record);
   }
 }

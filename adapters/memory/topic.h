@@ -48,7 +48,7 @@ class Topic {
 
  private:
   driver::Outcome PutOne(const driver::Outbound& one,
-                         const Subscriptions& subscriptions);
+                         const Subscriptions& list);
 
   const std::string name_;
   std::atomic<int64_t> sequence_ = 0;

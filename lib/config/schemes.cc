@@ -46,6 +46,7 @@ bool IsKnownScheme(std::string_view scheme) {
 
 std::vector<std::string_view> KnownSchemes() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kSchemes));
   for (const Scheme& scheme : kSchemes) names.push_back(scheme.name);
   return names;
 }

@@ -44,7 +44,7 @@ class LaneTable {
   // `n` of the lane's messages are settled or the broker's again.
   void Settled(driver::Lane lane, uint32_t n);
   void Apply(const driver::LaneEvent& event);
-  void Forget(driver::Lane lane);
+  void Forget(driver::Lane number);
   // Closing lanes to hand back: nothing of theirs is unsettled, or their time
   // has passed. Returns when the next one's does.
   absl::Time TakeClosed(absl::Time now, std::vector<Drop>* drop);

@@ -43,7 +43,7 @@ absl::Status Link::OnOpened(const Capabilities& capabilities) {
   state_ = State::kOpen;
   backoff_.Reset();
   const std::vector<std::string> missing = Missing(needs_, capabilities);
-  const absl::Status refused =
+  absl::Status refused =
       missing.empty()
           ? absl::OkStatus()
           : MakeStatus(absl::StatusCode::kUnimplemented,

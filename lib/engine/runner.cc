@@ -68,7 +68,7 @@ bool Runner::OnThread() const {
   return inside_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
-void Runner::Interrupt() {
+void Runner::Interrupt() const {
   const uint64_t one = 1;
   // A full counter wakes as well: nothing is lost when this fails.
   [[maybe_unused]] const ssize_t n = write(wake_fd_, &one, sizeof one);
@@ -160,17 +160,15 @@ void Runner::Forget(Runnable* runnable) {
 
 void Runner::Post(std::function<void()> work) {
   bool wake = false;
-  bool late = false;
   {
     MutexLock lock(&mu_);
-    late = ended_;
-    if (!late) {
-      posted_.push_back(std::move(work));
+    if (!ended_) {
+      posted_.push_back(std::exchange(work, nullptr));
       wake = std::exchange(sleeping_, false);
     }
   }
   if (wake) Interrupt();
-  if (late) work();
+  if (work) work();
 }
 
 void Runner::CollectTimers(absl::Time now) {

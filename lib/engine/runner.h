@@ -88,7 +88,7 @@ class Runner {
 
  private:
   void Loop();
-  void Interrupt();
+  void Interrupt() const;
   void DropTimer(Runnable* runnable) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CollectTimers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Poll(absl::Duration wait);

@@ -36,12 +36,13 @@ struct Rig {
   std::string Url(const std::string& entity) const {
     return "memory://" + name + "/" + entity;
   }
-  SendResult Send(const std::string& entity, Message message) {
+  SendResult Send(const std::string& entity, Message message) const {
     auto sender = *bus->OpenSender(Url(entity));
     return sender->Send(std::move(message));
   }
   // Bodies that are there now, completed.
-  std::multiset<std::string> Take(const std::string& entity, size_t wanted) {
+  std::multiset<std::string> Take(const std::string& entity,
+                                  size_t wanted) const {
     auto receiver = *bus->OpenReceiver(Url(entity));
     std::multiset<std::string> bodies;
     while (bodies.size() < wanted) {
