@@ -151,8 +151,9 @@ STAGES = {"style": style, "lint": lint, "test": test, "asan": sanitize("asan"),
           "tsan": sanitize("tsan"), "fuzz": fuzz, "accept": accept,
           "bench": bench}
 
-# The others are run by name: they take longer than a change may wait.
-DEFAULT = ["style", "test", "asan", "tsan", "fuzz"]
+# The others are run by name: `style` is a part of `lint`, and the rest take
+# longer than a change may wait.
+DEFAULT = ["lint", "test", "asan", "tsan", "fuzz"]
 
 
 def run_stage(name, environment):
