@@ -24,6 +24,8 @@ class Examples(unittest.TestCase):
 
     def url(self, kind, name):
         """A queue of our own at a shared broker."""
+        if python_test.built_without(kind):
+            self.skipTest(f"the build has no {kind}")
         base = os.environ.get(f"TIELINE_{kind.upper()}_URL")
         if not base:
             self.skipTest(f"there is no {kind} broker: its URL is not set")

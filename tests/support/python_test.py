@@ -26,6 +26,12 @@ def build_dir():
                                        ROOT / "build" / "dev"))
 
 
+def built_without(backend):
+    """Whether the build leaves a backend out, as TSan's does with Kafka."""
+    cache = (build_dir() / "CMakeCache.txt").read_text()
+    return f"TIELINE_{backend.upper()}:STRING=OFF" in cache.splitlines()
+
+
 def wait_until(condition, seconds, what):
     """Polls until condition() is true, and returns what it returned."""
     deadline = time.monotonic() + seconds

@@ -29,6 +29,8 @@ class Brokers(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        if python_test.built_without("kafka"):
+            raise unittest.SkipTest("the build has no Kafka")
         for kind in KINDS:
             if not url_of(kind):
                 raise unittest.SkipTest(f"there is no {kind} broker: "
