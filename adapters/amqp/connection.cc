@@ -60,9 +60,10 @@ driver::Progress AmqpConnection::Run(absl::Time now) {
   if (connected_ && Write()) progress.worked = true;
   GoOnClosing(now);
   if (ended_ && !lost_) Lose(end_);
-  progress.next = lost_ ? absl::InfiniteFuture()
-                        : std::min({next, requests_->deadline(), close_by_,
-                                    up_ ? absl::InfiniteFuture() : give_up_});
+  progress.next =
+      lost_ ? absl::InfiniteFuture()
+            : std::min({next, gathering_.read_at(), requests_->deadline(),
+                        close_by_, up_ ? absl::InfiniteFuture() : give_up_});
   progress.worked = progress.worked || !ready_.empty() || requests_->answered();
   running_ = false;
   return progress;
@@ -99,7 +100,26 @@ bool AmqpConnection::Read() {
                       "time-out: check that the port speaks AMQP 1.0",
                       where_);
   }
+  gathering_.OnRead(now_, read.bytes);
+  FollowGathering();
   return read.bytes > 0 && !read.drained;
+}
+
+void AmqpConnection::FollowGathering() {
+  if (gathering_.due(now_)) {
+    OnTheWay all;
+    for (const Handle* handle : handles_) handle->AddTo(&all);
+    gathering_.Judge(now_, all);
+  }
+  if (waits_ == gathering_.waits()) return;
+  waits_ = gathering_.waits();
+  transport_->WakeAt(waits_ ? Gathering::kPiece : 1);
+}
+
+void AmqpConnection::Heed(Tuning tuning) {
+  if (tuning != Tuning::kLatency) return;
+  gathering_.Forbid();
+  FollowGathering();
 }
 
 bool AmqpConnection::Write() {
@@ -160,6 +180,7 @@ absl::StatusOr<std::unique_ptr<driver::SenderDriver>>
 AmqpConnection::OpenSender(const driver::SenderSpec& spec,
                            driver::SenderSink* sink) {
   TIELINE_RETURN_IF_ERROR(CheckQueue(spec.queue));
+  Heed(spec.queue.tuning);
   return std::make_unique<AmqpSender>(this, spec, sink);
 }
 
@@ -167,6 +188,7 @@ absl::StatusOr<std::unique_ptr<driver::ReceiverDriver>>
 AmqpConnection::OpenReceiver(const driver::ReceiverSpec& spec,
                              driver::ReceiverSink* sink) {
   TIELINE_RETURN_IF_ERROR(CheckQueue(spec.queue));
+  Heed(spec.queue.tuning);
   return std::make_unique<AmqpReceiver>(this, spec, sink);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "adapters/amqp/engine/engine.h"
+#include "adapters/amqp/gathering.h"
 #include "adapters/amqp/product.h"
 #include "adapters/amqp/settings.h"
 #include "adapters/amqp/transport.h"
@@ -34,6 +35,7 @@ class Handle {
   virtual void OnLost(const absl::Status& why) = 0;
   virtual void BeginClose() = 0;
   virtual bool closed() const = 0;
+  virtual void AddTo(OnTheWay* all) const = 0;
 };
 
 class AmqpConnection final : public driver::Connection,
@@ -78,6 +80,8 @@ class AmqpConnection final : public driver::Connection,
   void Block(Handle* handle) { blocked_.push_back(handle); }
   // Run must be called soon.
   void Touch();
+  // Is told of each delivery and outcome.
+  Gathering* gathering() { return &gathering_; }
   // Room for another message: output is bounded.
   bool HasRoom() { return engine_.output()->size() < kMaxOutput; }
 
@@ -87,6 +91,10 @@ class AmqpConnection final : public driver::Connection,
   // Each of these is a part of a turn.
   bool Connect(absl::Time now);
   bool Read();
+  // Decides whether input is let gather from now on, and tells the transport.
+  void FollowGathering();
+  // For a queue that wants low latency: this connection no longer gathers.
+  void Heed(Tuning tuning);
   bool Write();
   void DeliverAll();
   void GoOnClosing(absl::Time now);
@@ -100,6 +108,8 @@ class AmqpConnection final : public driver::Connection,
   const absl::Time give_up_;  // connecting
   wire::Engine engine_;
   std::unique_ptr<Requests> requests_;
+  Gathering gathering_;
+  bool waits_ = false;  // as the transport was told
   std::vector<Handle*> handles_;
   std::vector<Handle*> ready_;
   std::vector<Handle*> blocked_;

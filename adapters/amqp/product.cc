@@ -36,6 +36,14 @@ Capabilities CapabilitiesOf(Product product) {
   return can;
 }
 
+std::string_view BrokerSubjectOf(Product product, std::string_view entity) {
+  if (product != Product::kRabbitMq) return {};
+  for (const std::string_view prefix : {"/amq/queue/", "/queue/"}) {
+    if (entity.starts_with(prefix)) return entity.substr(prefix.size());
+  }
+  return entity;
+}
+
 void SetAddress(Product product, const QueueConfig& queue,
                 wire::LinkSpec* spec) {
   spec->address = queue.entity;

@@ -21,6 +21,10 @@ enum class Product : uint8_t { kOther, kArtemis, kRabbitMq };
 Product ProductOf(std::string_view name);
 // What a connection to the product can do, and a link to one of its entities.
 Capabilities CapabilitiesOf(Product product);
+// The subject that the broker gives messages of this entity which have none;
+// empty where it gives none. RabbitMQ puts its routing key there: the queue's
+// name, where the default exchange was sent to. Part of `entity`.
+std::string_view BrokerSubjectOf(Product product, std::string_view entity);
 // Sets address, capabilities and durability of the terminus for an entity:
 //   Artemis    the name as it is ("queue", "address::queue"); the terminus says
 //              "queue", or what the queue's setting `kind` says ("topic").

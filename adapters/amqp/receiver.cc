@@ -30,6 +30,15 @@ Verb VerbOf(uint64_t cookie) { return static_cast<Verb>(cookie - 1); }
 
 Token TokenOf(uint64_t id) { return {driver::Lane{0}, kEpoch, id}; }
 
+const wire::DeliveryState& Accepted() {
+  static const wire::DeliveryState accepted = [] {
+    wire::DeliveryState state;
+    state.kind = wire::DeliveryState::Kind::kAccepted;
+    return state;
+  }();
+  return accepted;
+}
+
 }  // namespace
 
 AmqpReceiver::AmqpReceiver(AmqpConnection* connection,
@@ -84,6 +93,7 @@ void AmqpReceiver::OnUp() {
   // RabbitMQ 3 reckons credit without what is on its way from the queue to the
   // session, and so sends more than it was given.
   link.overdraft = connection_->product() == Product::kRabbitMq;
+  broker_subject_ = BrokerSubjectOf(connection_->product(), spec_.queue.entity);
   state_ = State::kAttaching;
   link_ = connection_->engine()->Attach(link, this);
 }
@@ -148,7 +158,7 @@ void AmqpReceiver::OnDelivery(wire::Link* link, wire::Delivery delivery) {
   size_t size = delivery.payload.size();
   wire::DeliveryFacts facts;
   absl::StatusOr<Message> message =
-      wire::DecodeMessage(std::move(delivery.payload), &facts);
+      wire::DecodeMessage(std::move(delivery.payload), &facts, broker_subject_);
   if (!message.ok()) {
     wire::DeliveryState state;
     state.kind = wire::DeliveryState::Kind::kRejected;
@@ -165,16 +175,14 @@ void AmqpReceiver::OnDelivery(wire::Link* link, wire::Delivery delivery) {
     id |= kSettledOnArrival;
   }
   // Slow to forget a large one: memory is at stake.
+  connection_->gathering()->OnDelivery();
   typical_size_ =
       std::max<uint64_t>({size, typical_size_ - typical_size_ / 64, 256});
-  driver::Inbound& one = parked_.emplace_back();
+  const bool covered = parked_.empty() && bytes_ > 0 && messages_ > 0;
+  driver::Inbound& one =
+      covered ? inbound_.emplace_back() : parked_.emplace_back();
   one.token = TokenOf(id);
   one.message = *std::move(message);
-  if (connection_->product() == Product::kRabbitMq &&
-      one.message.subject() == spec_.queue.entity) {
-    // Where a message has none, RabbitMQ puts its routing key there.
-    one.message.clear(Field::kSubject);
-  }
   one.position = facts.sequence_number;
   one.attempts = facts.delivery_count;
   one.redelivered = facts.delivery_count > 0 ||
@@ -182,14 +190,20 @@ void AmqpReceiver::OnDelivery(wire::Link* link, wire::Delivery delivery) {
   if (facts.locked_until_ms > 0) {
     one.locked_until = absl::FromUnixMillis(facts.locked_until_ms);
   }
-  Unpark();
+  if (!covered) return;
+  Spend(one.message.body_view().size());
+  MarkReady();
+}
+
+void AmqpReceiver::Spend(size_t body_bytes) {
+  bytes_ -= std::min<uint64_t>(bytes_, body_bytes);
+  --messages_;
 }
 
 void AmqpReceiver::Unpark() {
   while (!parked_.empty() && bytes_ > 0 && messages_ > 0) {
     driver::Inbound& one = parked_.front();
-    bytes_ -= std::min<uint64_t>(bytes_, one.message.body_view().size());
-    --messages_;
+    Spend(one.message.body_view().size());
     inbound_.push_back(std::move(one));
     parked_.pop_front();
   }
@@ -248,6 +262,10 @@ void AmqpReceiver::SettleOne(const Settlement& one) {
                    "{}: the delivery is of a receiver that is gone", Where()));
     return;
   }
+  if (one.verb == Verb::kComplete && (one.token.id & kSettledOnArrival) == 0) {
+    SettleAs(one, Accepted());
+    return;
+  }
   wire::DeliveryState state;
   std::string scratch;
   absl::Status mapped = StateOf(one, &state, &scratch);
@@ -260,6 +278,11 @@ void AmqpReceiver::SettleOne(const Settlement& one) {
     Answer(one.token, one.verb, std::move(mapped));
     return;
   }
+  SettleAs(one, state);
+}
+
+void AmqpReceiver::SettleAs(const Settlement& one,
+                            const wire::DeliveryState& state) {
   if (!link_->Settle(static_cast<uint32_t>(one.token.id), state, !confirm_,
                      CookieOf(one.verb))) {
     Answer(one.token, one.verb,
@@ -305,10 +328,15 @@ void AmqpReceiver::Deliver() {
   if (std::exchange(tell_opened_, false)) {
     sink_->OnOpened(connection_->capabilities());
   }
-  if (!settled_.empty()) sink_->OnSettled(std::exchange(settled_, {}));
+  if (!settled_.empty()) {
+    telling_.swap(settled_);  // which keeps the memory of both
+    sink_->OnSettled(telling_);
+    telling_.clear();
+  }
   if (!inbound_.empty() && !closing_) {
-    std::vector<driver::Inbound> inbound = std::exchange(inbound_, {});
-    sink_->OnDeliveries(inbound);
+    delivering_.swap(inbound_);
+    sink_->OnDeliveries(delivering_);
+    delivering_.clear();
     TopUp();
   }
   if (std::exchange(tell_drained_, false)) sink_->OnDrained();

@@ -36,6 +36,9 @@ class AmqpReceiver final : public driver::ReceiverDriver,
   void OnLost(const absl::Status& why) override;
   void BeginClose() override { Close(); }
   bool closed() const override { return state_ == State::kClosed; }
+  void AddTo(OnTheWay* all) const override {
+    if (link_ != nullptr) all->deliveries += link_->granted();
+  }
 
   void OnAttached(wire::Link* link) override;
   void OnDetached(wire::Link* link, const wire::Condition& why) override;
@@ -50,9 +53,13 @@ class AmqpReceiver final : public driver::ReceiverDriver,
   enum class State : uint8_t { kPending, kAttaching, kOpen, kClosed };
 
   void SettleOne(const driver::Settlement& one);
+  void SettleAs(const driver::Settlement& one,
+                const wire::DeliveryState& state);
   void Answer(driver::Token token, driver::Verb verb, absl::Status status);
   // Gives link credit as far as messages and bytes allow.
   void TopUp();
+  // Takes a message that is to be delivered from what was granted.
+  void Spend(size_t body_bytes);
   // Moves parked messages to those to be delivered, as far as bytes allow.
   void Unpark();
   void ReleaseParked();
@@ -71,9 +78,13 @@ class AmqpReceiver final : public driver::ReceiverDriver,
   uint64_t messages_ = 0;
   uint64_t bytes_ = 0;
   uint64_t typical_size_ = 1024;
+  std::string_view broker_subject_;  // part of spec_
   std::deque<driver::Inbound> parked_;
   std::vector<driver::Inbound> inbound_;
   std::vector<driver::Settled> settled_;
+  // What the sink is being given.
+  std::vector<driver::Inbound> delivering_;
+  std::vector<driver::Settled> telling_;
   uint64_t unconfirmed_ = 0;
   State state_ = State::kPending;
   bool ready_ = false;

@@ -90,6 +90,7 @@ void AmqpSender::OnSendable(wire::Link*) {
 void AmqpSender::OnOutcome(wire::Link*, uint64_t cookie,
                            const wire::DeliveryState& state) {
   --unsettled_;
+  connection_->gathering()->OnOutcome();
   driver::Outcome& outcome = outcomes_.emplace_back();
   outcome.cookie = cookie;
   if (state.kind == wire::DeliveryState::Kind::kAccepted) {

@@ -28,6 +28,7 @@ class AmqpSender final : public driver::SenderDriver,
   void OnLost(const absl::Status& why) override;
   void BeginClose() override { Close(); }
   bool closed() const override { return state_ == State::kClosed; }
+  void AddTo(OnTheWay* all) const override { all->outcomes += unsettled_; }
 
   void OnAttached(wire::Link* link) override;
   void OnDetached(wire::Link* link, const wire::Condition& why) override;

@@ -150,4 +150,10 @@ driver::PollSet TcpTransport::pollable(bool want_write) const {
   return {fd_, true, want_write || (!connected_ && fd_ >= 0)};
 }
 
+void TcpTransport::WakeAt(size_t bytes) {
+  const int least = static_cast<int>(bytes);
+  // When it fails, the descriptor is readable sooner: slower, and right.
+  setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+}
+
 }  // namespace tieline::inline v0::amqp

@@ -28,6 +28,7 @@ class TcpTransport final : public Transport {
   Transferred Read(std::span<char> room) override;
   Transferred Write(std::span<const iovec> pieces) override;
   driver::PollSet pollable(bool want_write) const override;
+  void WakeAt(size_t bytes) override;
 
   int fd() const { return fd_; }
   // The host that was reached, as the config names it.

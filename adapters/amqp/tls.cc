@@ -261,4 +261,6 @@ driver::PollSet TlsTransport::pollable(bool want_write) const {
   return set;
 }
 
+void TlsTransport::WakeAt(size_t bytes) { tcp_->WakeAt(bytes); }
+
 }  // namespace tieline::inline v0::amqp

@@ -45,6 +45,7 @@ class TlsTransport final : public Transport {
   Transferred Read(std::span<char> room) override;
   Transferred Write(std::span<const iovec> pieces) override;
   driver::PollSet pollable(bool want_write) const override;
+  void WakeAt(size_t bytes) override;
 
  private:
   absl::Status Begin();

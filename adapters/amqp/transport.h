@@ -41,6 +41,9 @@ class Transport {
   virtual Transferred Write(std::span<const iovec> pieces) = 0;
   // What to wait for; `want_write`: there is something to write.
   virtual driver::PollSet pollable(bool want_write) const = 0;
+  // From now on the descriptor is readable when so many bytes are there, 1 or
+  // more, or the connection is over. Reading takes what is there all the same.
+  virtual void WakeAt(size_t bytes) = 0;
 };
 
 }  // namespace tieline::inline v0::amqp

@@ -178,7 +178,7 @@ const std::array kQueue = {
           .kind = Kind::kChoice,
           .binding = Bind<&QueueConfig::tuning>(),
           .default_text = "throughput",
-          .doc = "`latency`: send at once. `throughput`: gather batches for a "
+          .doc = "`latency`: send and read at once. `throughput`: gather for a "
                  "few milliseconds.",
           .choices = kTunings,
           .param = "tuning"},

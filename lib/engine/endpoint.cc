@@ -71,6 +71,11 @@ void Endpoint::Poke() {
   }
 }
 
+void Endpoint::RunWithin(absl::Duration wait, absl::Duration slack) {
+  if (strand_.Join()) return;
+  context_.runner->ScheduleAt(this, context_.clock->Steady() + wait, slack);
+}
+
 void Endpoint::Wake() {
   if (inline_) {
     // An inline endpoint has one handle.
@@ -375,7 +380,7 @@ void Endpoint::Arm(absl::Time next) {
   for (const Question& question : to_ask_) {
     next = std::min(next, question.request.deadline);
   }
-  ScheduleAt(next);
+  context_.runner->ScheduleAt(this, next);
 }
 
 void Endpoint::Ask(driver::Request request, ReplyCallback done,

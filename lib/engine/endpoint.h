@@ -88,8 +88,10 @@ class Endpoint final : public Runnable,
   void PumpNow(EndpointUser* user);
   // Has the runner run it.
   void Schedule() { context_.runner->Schedule(this); }
-  // Has the runner run it at `when` (steady) at the latest.
-  void ScheduleAt(absl::Time when) { context_.runner->ScheduleAt(this, when); }
+  // Pumps what is dirty soon: at once where the strand is busy, else within
+  // `wait`, or up to `slack` later where the endpoint is to be run by then
+  // anyway.
+  void RunWithin(absl::Duration wait, absl::Duration slack);
 
   // `done` is called in the strand, once. `receiver`, where there is one, is
   // asked in the strand for the receiver that the request is for; null: it is

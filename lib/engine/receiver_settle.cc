@@ -16,6 +16,7 @@ namespace {
 
 // Queued settlements go out together, at the latest after this.
 constexpr absl::Duration kSettleDelay = absl::Milliseconds(1);
+constexpr absl::Duration kSettleSlack = absl::Milliseconds(5);
 
 }  // namespace
 
@@ -70,7 +71,7 @@ void ReceiverCore::Nudge(size_t before, size_t after) {
     endpoint_->Poke();
   } else if (before == 0 && after > 0) {
     endpoint_->MarkDirty(this);
-    endpoint_->ScheduleAt(endpoint_->clock()->Steady() + kSettleDelay);
+    endpoint_->RunWithin(kSettleDelay, kSettleSlack);
   }
 }
 

@@ -103,10 +103,11 @@ void Runner::DropTimer(Runnable* runnable) {
   runnable->SetTimer(absl::InfiniteFuture());
 }
 
-void Runner::ScheduleAt(Runnable* runnable, absl::Time when) {
+void Runner::ScheduleAt(Runnable* runnable, absl::Time when,
+                        absl::Duration slack) {
   if (when == absl::InfiniteFuture()) return;
   if (runnable->due_ns_.load(std::memory_order_acquire) <=
-      absl::ToUnixNanos(when)) {
+      absl::ToUnixNanos(when + slack)) {
     return;
   }
   bool wake = false;

@@ -68,8 +68,10 @@ class Runner {
 
   // All keep what they are given alive for as long as they know it.
   void Schedule(Runnable* runnable);
-  // At `when` (steady) at the latest; cheap when it will be run before.
-  void ScheduleAt(Runnable* runnable, absl::Time when);
+  // At `when` (steady) at the latest, or up to `slack` later where it is to be
+  // run by then anyway; cheap when it will be run before.
+  void ScheduleAt(Runnable* runnable, absl::Time when,
+                  absl::Duration slack = absl::ZeroDuration());
   // Watches the descriptor of `runnable` (none when fd is -1).
   void Watch(Runnable* runnable, driver::PollSet set);
   // Forgets it: no timer, no descriptor. A run in progress goes on.

@@ -15,6 +15,7 @@ namespace tieline::inline v0::amqp::wire {
 namespace {
 
 constexpr uint32_t kMaxEntries = 65535;
+constexpr uint32_t kSubjectField = 3;
 constexpr uint32_t kGroupIdField = 10;
 constexpr uint32_t kPropertyFields = 13;
 constexpr uint32_t kHeaderFields = 5;
@@ -35,7 +36,8 @@ constexpr std::array<uint32_t, kSectionCount> kMayFollow = {
 
 class Scan {
  public:
-  explicit Scan(std::string_view encoded) : encoded_(encoded) {}
+  Scan(std::string_view encoded, std::string_view broker_subject)
+      : encoded_(encoded), broker_subject_(broker_subject) {}
 
   // False when the message is malformed; then status() says where.
   bool Run() {
@@ -69,6 +71,7 @@ class Scan {
   std::string_view data;  // of the first data section
   bool has_group_id = false;
   std::string_view group_id;
+  bool has_broker_subject = false;
 
  private:
   bool Refuse(const char* at, std::string_view how, std::string_view what) {
@@ -127,7 +130,7 @@ class Scan {
     return list.done();
   }
 
-  // The properties section; finds the group id in passing.
+  // The properties section; finds group id and subject in passing.
   bool CheckFields(Cursor* cursor) {
     Cursor items;
     uint32_t count = 0;
@@ -135,10 +138,12 @@ class Scan {
     for (uint32_t i = 0; i < count; ++i) {
       if (items.SkipNull()) continue;
       const int code = items.Peek();
-      if (i == kGroupIdField &&
-          (code == kCodeString8 || code == kCodeString32)) {
+      const bool is_string = code == kCodeString8 || code == kCodeString32;
+      if (i == kGroupIdField && is_string) {
         has_group_id = true;
         group_id = items.String();
+      } else if (i == kSubjectField && is_string && !broker_subject_.empty()) {
+        has_broker_subject = items.String() == broker_subject_;
       } else if (!CheckValue(&items)) {
         return false;
       }
@@ -209,6 +214,7 @@ class Scan {
   }
 
   const std::string_view encoded_;
+  const std::string_view broker_subject_;
   bool holds_value_ = false;  // the data section does: kBodyName
   size_t offset_ = 0;
   std::string_view how_;
@@ -259,16 +265,17 @@ void RehouseIfNeeded(const Scan& scan, driver::NativeParts* parts) {
 }  // namespace
 
 absl::Status CheckMessage(std::string_view encoded) {
-  Scan scan(encoded);
+  Scan scan(encoded, {});
   return scan.Run() ? absl::OkStatus() : scan.status();
 }
 
-absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts) {
-  Scan scan(encoded.view());
+absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts,
+                                      std::string_view broker_subject) {
+  Scan scan(encoded.view(), broker_subject);
   if (!scan.Run()) return scan.status();
   if (facts != nullptr) *facts = scan.facts;
   driver::NativeParts parts;
-  parts.source = Source();
+  parts.source = scan.has_broker_subject ? SourceWithoutSubject() : Source();
   parts.native.encoded = std::move(encoded);
   parts.body_kind = scan.kind;
   if (scan.kind == BodyKind::kData) parts.body = scan.data;

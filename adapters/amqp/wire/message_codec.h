@@ -37,6 +37,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -63,14 +64,18 @@ struct DeliveryFacts {
 // kInvalidArgument says where it is malformed (byte offset and section): a
 // value that is not well formed, sections out of order or twice, more than
 // 65,535 entries in a map.
-// `facts` may be null.
-absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts);
+// `facts` may be null. A subject that is `broker_subject` is the broker's, not
+// the message's, and is left out (empty: none is).
+absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts,
+                                      std::string_view broker_subject = {});
 
 // The same, without making a message: for bytes that only pass through.
 absl::Status CheckMessage(std::string_view encoded);
 
-// Identity of messages made by DecodeMessage, for driver::NativeOf.
+// Identity of messages made by DecodeMessage, for driver::NativeOf: those whose
+// encoded bytes can be passed on, and those whose subject is to be left out.
 const driver::MessageSource* Source();
+const driver::MessageSource* SourceWithoutSubject();
 
 enum class Scheduling : uint8_t {
   kDeliveryTime,          // "x-opt-delivery-time": Artemis, Qpid

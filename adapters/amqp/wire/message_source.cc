@@ -291,7 +291,7 @@ Value ReadSequences(Cursor* cursor) {
   return Value::Composite(Type::kList, writer.view());
 }
 
-class AmqpSource final : public driver::MessageSource {
+class AmqpSource : public driver::MessageSource {
  public:
   void Decode(const driver::Native& native,
               MessageFields* fields) const override {
@@ -337,10 +337,25 @@ class AmqpSource final : public driver::MessageSource {
   void Release(void* /*handle*/) const override {}
 };
 
+class AmqpSourceWithoutSubject final : public AmqpSource {
+ public:
+  void Decode(const driver::Native& native,
+              MessageFields* fields) const override {
+    AmqpSource::Decode(native, fields);
+    fields->subject.clear();
+    fields->unmark(Field::kSubject);
+  }
+};
+
 }  // namespace
 
 const driver::MessageSource* Source() {
   static const AmqpSource source;
+  return &source;
+}
+
+const driver::MessageSource* SourceWithoutSubject() {
+  static const AmqpSourceWithoutSubject source;
   return &source;
 }
 

@@ -429,6 +429,31 @@ TEST_CASE("malformed messages are refused with the place") {
   }
 }
 
+TEST_CASE("a subject that is the broker's is left out") {
+  Message sent("body");
+  sent.set_subject("orders");
+  sent.set_key("k");
+  sent.set_property("tenant", "acme");
+  const auto bytes = EncodeToBytes(sent, {});
+  REQUIRE(bytes.ok());
+  const auto as_sent = DecodeMessage(*bytes, nullptr, "others");
+  REQUIRE(as_sent.ok());
+  CHECK(as_sent->subject() == "orders");
+  const auto without = DecodeMessage(*bytes, nullptr, "orders");
+  REQUIRE(without.ok());
+  CHECK_FALSE(without->has(Field::kSubject));
+  CHECK(without->subject().empty());
+  CHECK(without->key() == "k");
+  REQUIRE(without->properties().Find("tenant") != nullptr);
+  // Nor is it passed on with the bytes that came.
+  const auto again = EncodeToBytes(*without, {});
+  REQUIRE(again.ok());
+  const auto passed_on = DecodeMessage(*again, nullptr);
+  REQUIRE(passed_on.ok());
+  CHECK_FALSE(passed_on->has(Field::kSubject));
+  CHECK(passed_on->body_view() == "body");
+}
+
 TEST_CASE("a message without a body is taken for a null body") {
   CHECK(Received("").body_kind() == BodyKind::kNull);
   CHECK(Received(Bin("00 53 70 45")).body_kind() == BodyKind::kNull);
