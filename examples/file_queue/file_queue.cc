@@ -28,8 +28,7 @@ void Encode(const Message& m, std::ostream& out) {
   if (kind == BodyKind::kValue) put("v", m.body_value());
   if (kind == BodyKind::kSequence) put("s", m.body_value());
   if (m.has(Field::kKey)) put("k", Value::Binary(m.key()));
-  const std::string type(TypeName(m.id_type()));
-  if (m.has(Field::kId)) put("i" + type, m.id());
+  if (m.has(Field::kId)) put("i" + std::string(TypeName(m.id_type())), m.id());
   for (const Property& p : m.properties()) put("p" + p.name, p.value);
 }
 
@@ -251,6 +250,7 @@ struct FileConnection final : Connection {
   }
   absl::StatusOr<std::unique_ptr<ReceiverDriver>> OpenReceiver(
       const ReceiverSpec& spec, ReceiverSink* sink) override {
+    if (spec.browse) return kCanNot;
     return std::make_unique<FileReceiver>(directory_ / spec.queue.entity,
                                           &handles_, sink);
   }
