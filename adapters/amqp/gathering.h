@@ -4,7 +4,7 @@
 // by itself, some hundred microseconds apart; a thread that wakes for each
 // spends most of its time on waking. Where many come in small reads, and so
 // much more is on its way that nobody waits for the single one, input is read
-// every 5 ms, or when a good piece of it is there, as network cards do with
+// every 8 ms, or when a good piece of it is there, as network cards do with
 // interrupts. It is given up when the stream is slower for it.
 //
 // Pure: times come with the calls. Threads: one at a time.
@@ -29,7 +29,7 @@ class Gathering {
   // Input that is as large is read at once.
   static constexpr size_t kPiece = 48 << 10;
   // The longest that input waits.
-  static constexpr absl::Duration kWait = absl::Milliseconds(5);
+  static constexpr absl::Duration kWait = absl::Milliseconds(8);
   // Over how long input is judged; longer while it is let gather, since brokers
   // pause for tens of milliseconds now and then.
   static constexpr absl::Duration kSpan = absl::Milliseconds(200);
@@ -42,7 +42,7 @@ class Gathering {
   static constexpr uint64_t kManyReads = 60;
   static constexpr uint64_t kSmallRead = 4 << 10;
   // What is on its way must last for so many waits.
-  static constexpr int kLasts = 8;
+  static constexpr int kLasts = 5;
   // Once a stream was slower for it, it is not tried again before; twice as
   // long each time that it did not outlast its trial.
   static constexpr absl::Duration kPause = absl::Seconds(1);

@@ -72,7 +72,6 @@ void Endpoint::Poke() {
 }
 
 void Endpoint::RunWithin(absl::Duration wait, absl::Duration slack) {
-  if (strand_.Join()) return;
   context_.runner->ScheduleAt(this, context_.clock->Steady() + wait, slack);
 }
 

@@ -88,9 +88,8 @@ class Endpoint final : public Runnable,
   void PumpNow(EndpointUser* user);
   // Has the runner run it.
   void Schedule() { context_.runner->Schedule(this); }
-  // Pumps what is dirty soon: at once where the strand is busy, else within
-  // `wait`, or up to `slack` later where the endpoint is to be run by then
-  // anyway.
+  // Has the runner run it within `wait`, or up to `slack` later where it is to
+  // be run by then anyway.
   void RunWithin(absl::Duration wait, absl::Duration slack);
 
   // `done` is called in the strand, once. `receiver`, where there is one, is

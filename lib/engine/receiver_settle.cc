@@ -14,9 +14,10 @@ using driver::Verb;
 
 namespace {
 
-// Queued settlements go out together, at the latest after this.
+// Queued settlements go out together, at the latest after this,
 constexpr absl::Duration kSettleDelay = absl::Milliseconds(1);
-constexpr absl::Duration kSettleSlack = absl::Milliseconds(5);
+// or so much later, where the endpoint is to be run by then anyway.
+constexpr absl::Duration kSettleSlack = absl::Milliseconds(8);
 
 }  // namespace
 

@@ -23,17 +23,6 @@ class Strand {
         !calls_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel));
     return true;
   }
-  // Has whoever is inside run its body again; false when nobody is.
-  bool Join() {
-    uint32_t calls = calls_.load(std::memory_order_acquire);
-    while (calls != 0) {
-      if (calls_.compare_exchange_weak(calls, calls + 1,
-                                       std::memory_order_acq_rel)) {
-        return true;
-      }
-    }
-    return false;
-  }
 
  private:
   std::atomic<uint32_t> calls_{0};

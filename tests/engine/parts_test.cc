@@ -5,7 +5,6 @@
 #include "lib/engine/deadline_queue.h"
 #include "lib/engine/flush_groups.h"
 #include "lib/engine/id_stamp.h"
-#include "lib/engine/strand.h"
 #include "tests/support/catch.h"
 
 namespace tieline::inline v0 {
@@ -78,17 +77,6 @@ TEST_CASE("batches come by deadline, in and out of order") {
     batch->Unref();
     batch->Unref();
   }
-}
-
-TEST_CASE("who is inside a strand runs its body again for who joins") {
-  Strand strand;
-  CHECK_FALSE(strand.Join());
-  int runs = 0;
-  CHECK(strand.Run([&] {
-    if (++runs == 1) CHECK(strand.Join());
-  }));
-  CHECK(runs == 2);
-  CHECK_FALSE(strand.Join());
 }
 
 TEST_CASE("ids count up in base 32 without leading zeros") {
