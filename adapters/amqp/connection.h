@@ -35,6 +35,7 @@ class Handle {
   virtual void OnLost(const absl::Status& why) = 0;
   virtual void BeginClose() = 0;
   virtual bool closed() const = 0;
+  // Adds what may still come on its link.
   virtual void AddTo(OnTheWay* all) const = 0;
 };
 

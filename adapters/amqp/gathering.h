@@ -26,7 +26,7 @@ struct OnTheWay {
 
 class Gathering {
  public:
-  // Input that is as large is read at once.
+  // Bytes of input that are read at once.
   static constexpr size_t kPiece = 48 << 10;
   // The longest that input waits.
   static constexpr absl::Duration kWait = absl::Milliseconds(8);
@@ -35,8 +35,8 @@ class Gathering {
   static constexpr absl::Duration kSpan = absl::Milliseconds(200);
   static constexpr absl::Duration kTrial = absl::Seconds(1);
   // In a span: deliveries, outcomes and reads that are many; bytes in a read
-  // that are few. The wait is little beside the time that a message takes where
-  // outcomes last (kLasts), but not so where deliveries do.
+  // that are few. Credit says nothing of how long a delivery was on its way, so
+  // it takes more deliveries than outcomes.
   static constexpr uint64_t kManyDeliveries = 800;
   static constexpr uint64_t kManyOutcomes = 100;
   static constexpr uint64_t kManyReads = 60;

@@ -174,8 +174,8 @@ void AmqpReceiver::OnDelivery(wire::Link* link, wire::Delivery delivery) {
     link->Settle(delivery.id, state, true);
     id |= kSettledOnArrival;
   }
-  // Slow to forget a large one: memory is at stake.
   connection_->gathering()->OnDelivery();
+  // Slow to forget a large one: memory is at stake.
   typical_size_ =
       std::max<uint64_t>({size, typical_size_ - typical_size_ / 64, 256});
   const bool covered = parked_.empty() && bytes_ > 0 && messages_ > 0;
@@ -262,6 +262,7 @@ void AmqpReceiver::SettleOne(const Settlement& one) {
                    "{}: the delivery is of a receiver that is gone", Where()));
     return;
   }
+  // Most of them, without making a state: as StateOf has it.
   if (one.verb == Verb::kComplete && (one.token.id & kSettledOnArrival) == 0) {
     SettleAs(one, Accepted());
     return;
