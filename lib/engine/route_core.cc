@@ -20,7 +20,7 @@ namespace {
 // A clock is read for every so many messages of a batch.
 constexpr size_t kClockEvery = 32;
 // Handed over together, at most: the first need not wait for the last.
-constexpr size_t kHandOver = 16;
+constexpr size_t kHandOver = 8;
 
 uint64_t TokenHash(const Token& t) {
   return absl::Hash<std::pair<uint64_t, uint64_t>>()(
