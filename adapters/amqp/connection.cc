@@ -65,6 +65,7 @@ driver::Progress AmqpConnection::Run(absl::Time now) {
             : std::min({next, gathering_.read_at(), requests_->deadline(),
                         close_by_, up_ ? absl::InfiniteFuture() : give_up_});
   progress.worked = progress.worked || !ready_.empty() || requests_->answered();
+  if (gathering_.early(now)) progress.rests_until = gathering_.read_at();
   running_ = false;
   return progress;
 }
@@ -81,6 +82,9 @@ bool AmqpConnection::Connect(absl::Time now) {
 }
 
 bool AmqpConnection::Read() {
+  // A turn for something else, or the one after a read: the rest, which the
+  // peer is still writing, gathers as well.
+  if (gathering_.early(now_) && !transport_->Readable()) return false;
   // One piece a turn: what it brings is settled, and credit given again, while
   // the peer sends the next.
   const std::span<char> room = engine_.InputRoom();
@@ -107,9 +111,11 @@ bool AmqpConnection::Read() {
 
 void AmqpConnection::FollowGathering() {
   if (gathering_.due(now_)) {
-    OnTheWay all;
-    for (const Handle* handle : handles_) handle->AddTo(&all);
-    gathering_.Judge(now_, all);
+    gathering_.Judge(now_, [this] {
+      OnTheWay all;
+      for (const Handle* handle : handles_) handle->AddTo(&all);
+      return all;
+    });
   }
   if (waits_ == gathering_.waits()) return;
   waits_ = gathering_.waits();

@@ -9,12 +9,13 @@ namespace {
 // Below this share of its rate, a stream has become slower.
 constexpr double kSlower = 0.5;
 
-// Whether `on_the_way` lasts long enough, where `arrived` came in `span`
-// (Little's law).
-bool Lasts(uint64_t on_the_way, uint64_t arrived, absl::Duration span) {
-  return arrived == 0 ||
-         static_cast<double>(on_the_way) * (span / (1.0 * arrived)) >=
-             Gathering::kLasts * Gathering::kWait;
+// For how long `on_the_way` lasts, where `arrived` came in `span` (Little's
+// law).
+absl::Duration Lasts(uint64_t on_the_way, uint64_t arrived,
+                     absl::Duration span) {
+  if (arrived == 0) return absl::InfiniteDuration();
+  return span *
+         (static_cast<double>(on_the_way) / static_cast<double>(arrived));
 }
 
 }  // namespace
@@ -31,10 +32,13 @@ bool Gathering::IsWorthwhile(absl::Time now) const {
          reads_ >= kManyReads && bytes_ / reads_ < kSmallRead;
 }
 
-bool Gathering::IsHarmless(absl::Time now, const OnTheWay& on_the_way) const {
+absl::Duration Gathering::HarmlessWait(absl::Time now,
+                                       const OnTheWay& on_the_way) const {
   const absl::Duration span = now - since_;
-  return Lasts(on_the_way.deliveries, deliveries_, span) &&
-         Lasts(on_the_way.outcomes, outcomes_, span);
+  const absl::Duration lasts =
+      std::min(Lasts(on_the_way.deliveries, deliveries_, span),
+               Lasts(on_the_way.outcomes, outcomes_, span));
+  return std::min(kWait, lasts / kLasts);
 }
 
 void Gathering::OnRead(absl::Time now, size_t bytes) {
@@ -42,24 +46,27 @@ void Gathering::OnRead(absl::Time now, size_t bytes) {
     ++reads_;
     bytes_ += bytes;
     if (std::exchange(dry_, false)) since_ += now - dry_since_;
-    read_at_ = now + kWait;
+    read_at_ = now + wait_;
   } else if (on_ && !dry_ && now >= read_at_) {
     dry_ = true;
     dry_since_ = now;
   }
 }
 
-void Gathering::Judge(absl::Time now, const OnTheWay& on_the_way) {
-  if (!on_) {
-    on_ = IsWorthwhile(now) && IsHarmless(now, on_the_way);
-    if (on_) rate_before_ = Rate(now);
-  } else if (Rate(now) < rate_before_ * kSlower) {
+void Gathering::Judge(absl::Time now,
+                      absl::FunctionRef<OnTheWay()> on_the_way) {
+  if (on_ && Rate(now) < rate_before_ * kSlower) {
     on_ = false;
     not_before_ = now + pause_;
     pause_ = std::min(2 * pause_, kLongestPause);
-  } else {
-    on_ = IsHarmless(now, on_the_way);
-    pause_ = kPause;
+  } else if (on_ || IsWorthwhile(now)) {
+    if (on_) {
+      pause_ = kPause;
+    } else {
+      rate_before_ = Rate(now);
+    }
+    wait_ = HarmlessWait(now, on_the_way());
+    on_ = wait_ >= kShortestWait;
   }
   since_ = now;
   reads_ = bytes_ = deliveries_ = outcomes_ = 0;

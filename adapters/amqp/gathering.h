@@ -4,8 +4,8 @@
 // by itself, some hundred microseconds apart; a thread that wakes for each
 // spends most of its time on waking. Where many come in small reads, and so
 // much more is on its way that nobody waits for the single one, input is read
-// every 8 ms, or when a good piece of it is there, as network cards do with
-// interrupts. It is given up when the stream is slower for it.
+// every few milliseconds, or when a good piece of it is there, as network cards
+// do with interrupts. It is given up when the stream is slower for it.
 //
 // Pure: times come with the calls. Threads: one at a time.
 #ifndef TIELINE_ADAPTERS_AMQP_GATHERING_H_
@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 
 namespace tieline::inline v0::amqp {
@@ -28,8 +29,9 @@ class Gathering {
  public:
   // Bytes of input that are read at once.
   static constexpr size_t kPiece = 48 << 10;
-  // The longest that input waits.
+  // The longest that input waits, and the shortest that is worth it.
   static constexpr absl::Duration kWait = absl::Milliseconds(8);
+  static constexpr absl::Duration kShortestWait = absl::Milliseconds(2);
   // Over how long input is judged; longer while it is let gather, since brokers
   // pause for tens of milliseconds now and then.
   static constexpr absl::Duration kSpan = absl::Milliseconds(200);
@@ -41,7 +43,7 @@ class Gathering {
   static constexpr uint64_t kManyOutcomes = 100;
   static constexpr uint64_t kManyReads = 60;
   static constexpr uint64_t kSmallRead = 4 << 10;
-  // What is on its way must last for so many waits.
+  // What is on its way lasts for so many waits.
   static constexpr int kLasts = 5;
   // Once a stream was slower for it, it is not tried again before; twice as
   // long each time that it did not outlast its trial.
@@ -56,7 +58,8 @@ class Gathering {
   bool due(absl::Time now) const {
     return !forbidden_ && !dry_ && now - since_ >= (on_ ? kTrial : kSpan);
   }
-  void Judge(absl::Time now, const OnTheWay& on_the_way);
+  // Asks for what is on the way where the answer hangs on it.
+  void Judge(absl::Time now, absl::FunctionRef<OnTheWay()> on_the_way);
   // Waits no more, for good: low latency is asked for.
   void Forbid();
 
@@ -67,13 +70,15 @@ class Gathering {
   absl::Time read_at() const {
     return waits() ? read_at_ : absl::InfiniteFuture();
   }
+  // It is not time to read yet.
+  bool early(absl::Time now) const { return waits() && now < read_at_; }
 
  private:
   // Arrivals a second, over the span that ends now.
   double Rate(absl::Time now) const;
   bool IsWorthwhile(absl::Time now) const;
-  // Nobody waits for the single arrival.
-  bool IsHarmless(absl::Time now, const OnTheWay& on_the_way) const;
+  // How long input may wait without anybody waiting for the single arrival.
+  absl::Duration HarmlessWait(absl::Time now, const OnTheWay& on_the_way) const;
 
   bool on_ = false;
   bool forbidden_ = false;
@@ -82,6 +87,7 @@ class Gathering {
   // The span's begin; dry times are not part of it.
   absl::Time since_ = absl::InfinitePast();
   absl::Time read_at_ = absl::InfiniteFuture();
+  absl::Duration wait_ = kWait;
   absl::Time not_before_ = absl::InfinitePast();
   absl::Duration pause_ = kPause;
   // In this span.

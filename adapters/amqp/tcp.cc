@@ -156,4 +156,9 @@ void TcpTransport::WakeAt(size_t bytes) {
   setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
 }
 
+bool TcpTransport::Readable() const {
+  pollfd ready = {fd_, POLLIN, 0};
+  return poll(&ready, 1, 0) > 0;
+}
+
 }  // namespace tieline::inline v0::amqp

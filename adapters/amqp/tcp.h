@@ -17,7 +17,7 @@ class TcpTransport final : public Transport {
   // equal share of what is left.
   TcpTransport(Resolver* resolver, std::vector<HostPort> hosts,
                driver::Waker* waker, absl::Time give_up);
-  // Takes over a connected socket.
+  // Takes over a connected socket, which must not block.
   explicit TcpTransport(int fd);
   TcpTransport(const TcpTransport&) = delete;
   TcpTransport& operator=(const TcpTransport&) = delete;
@@ -29,6 +29,7 @@ class TcpTransport final : public Transport {
   Transferred Write(std::span<const iovec> pieces) override;
   driver::PollSet pollable(bool want_write) const override;
   void WakeAt(size_t bytes) override;
+  bool Readable() const override;
 
   int fd() const { return fd_; }
   // The host that was reached, as the config names it.

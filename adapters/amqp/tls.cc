@@ -263,4 +263,6 @@ driver::PollSet TlsTransport::pollable(bool want_write) const {
 
 void TlsTransport::WakeAt(size_t bytes) { tcp_->WakeAt(bytes); }
 
+bool TlsTransport::Readable() const { return tcp_->Readable(); }
+
 }  // namespace tieline::inline v0::amqp

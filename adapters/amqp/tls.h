@@ -46,6 +46,7 @@ class TlsTransport final : public Transport {
   Transferred Write(std::span<const iovec> pieces) override;
   driver::PollSet pollable(bool want_write) const override;
   void WakeAt(size_t bytes) override;
+  bool Readable() const override;
 
  private:
   absl::Status Begin();

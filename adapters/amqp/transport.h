@@ -44,6 +44,8 @@ class Transport {
   // From now on the descriptor is readable when so many bytes are there, 1 or
   // more, or the connection is over. Reading takes what is there all the same.
   virtual void WakeAt(size_t bytes) = 0;
+  // Whether the descriptor is readable now, by what WakeAt was told.
+  virtual bool Readable() const = 0;
 };
 
 }  // namespace tieline::inline v0::amqp

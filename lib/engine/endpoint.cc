@@ -71,6 +71,15 @@ void Endpoint::Poke() {
   }
 }
 
+void Endpoint::PokeUnlessResting() {
+  const int64_t until = rests_until_ns_.load(std::memory_order_acquire);
+  if (until > absl::ToUnixNanos(context_.clock->Steady())) {
+    context_.runner->ScheduleAt(this, absl::FromUnixNanos(until));
+  } else {
+    Poke();
+  }
+}
+
 void Endpoint::RunWithin(absl::Duration wait, absl::Duration slack) {
   context_.runner->ScheduleAt(this, context_.clock->Steady() + wait, slack);
 }
@@ -136,6 +145,8 @@ bool Endpoint::Turn(absl::Time now) {
       return true;
     }
   }
+  rests_until_ns_.store(absl::ToUnixNanos(progress.rests_until),
+                        std::memory_order_release);
   ExpireQuestions(now);
   Arm(progress.next);
   const bool may_ask = state_ == State::kUp && !to_ask_.empty();

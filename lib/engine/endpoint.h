@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -82,6 +83,8 @@ class Endpoint final : public Runnable,
   // Runs the strand on this thread where the driver runs inline; else wakes
   // the runner.
   void Poke();
+  // As Poke, for what may wait while the driver lets its work gather.
+  void PokeUnlessResting();
   // Pumps the handle on this thread, if it may: what it submits is on its way
   // when this returns. Else as MarkDirty and Poke. For who hands messages from
   // one endpoint's strand to another's.
@@ -155,6 +158,8 @@ class Endpoint final : public Runnable,
   const bool inline_;
   Strand strand_;
   std::atomic<bool> up_{false};
+  // driver::Progress::rests_until of the last turn.
+  std::atomic<int64_t> rests_until_ns_{std::numeric_limits<int64_t>::min()};
   // The handle of an inline endpoint, which has one: its own flag says that it
   // is dirty, and no list is kept.
   std::atomic<EndpointUser*> sole_user_{nullptr};

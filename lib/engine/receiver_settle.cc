@@ -69,7 +69,7 @@ void ReceiverCore::Push(const Token& token, Verb verb, std::string_view reason,
 void ReceiverCore::Nudge(size_t before, size_t after) {
   if (before < settle_batch_ && after >= settle_batch_) {
     endpoint_->MarkDirty(this);
-    endpoint_->Poke();
+    endpoint_->PokeUnlessResting();
   } else if (before == 0 && after > 0) {
     endpoint_->MarkDirty(this);
     endpoint_->RunWithin(kSettleDelay, kSettleSlack);

@@ -229,6 +229,38 @@ TEST_CASE("credit in bytes holds back what is too much, for ever") {
   CHECK(held.size() <= 11);
 }
 
+// How many settled messages the driver was not told of, once its runner has
+// been round.
+size_t LeftAfterRound(absl::Duration rests) {
+  ScriptedRig rig;
+  rig.broker->rests = rests;
+  const auto beside = scripted::Broker::Create("localhost");
+  auto sender = *rig.bus->OpenSender("scripted://localhost/x");
+  constexpr size_t kCount = 100;
+  for (size_t i = 0; i < kCount; ++i) rig.broker->Put("plain", Message("x"));
+  auto receiver = *rig.bus->OpenReceiver("plain");
+  std::vector<Delivery> held;
+  while (held.size() < kCount) {
+    auto d = receiver->Receive(kLong);
+    REQUIRE(d.ok());
+    held.push_back(*std::move(d));
+  }
+  // The runner takes its endpoints in the order in which they asked: when the
+  // other's send is answered, it is done with this one.
+  REQUIRE(sender->Send(Message("x")).ok());
+  CHECK(receiver->CompleteAll(std::move(held)).ok());
+  REQUIRE(sender->Send(Message("x")).ok());
+  const size_t left = rig.broker->Depth("plain");
+  CHECK(receiver->Flush(kLong).ok());
+  CHECK(rig.broker->Depth("plain") == 0);
+  return left;
+}
+
+TEST_CASE("a driver that rests is told of settlements when it ends its rest") {
+  CHECK(LeftAfterRound(absl::ZeroDuration()) == 0);
+  CHECK(LeftAfterRound(absl::Hours(1)) == 100);
+}
+
 TEST_CASE("a receiver that lacks what it needs receives nothing") {
   ScriptedRig rig;
   rig.broker->Put("q", Message("x"));

@@ -429,6 +429,9 @@ Progress ScriptedConnection::Run(absl::Time now) {
     sink_->OnReply(std::move(reply));
     progress.worked = true;
   }
+  if (broker_->rests > absl::ZeroDuration()) {
+    progress.next = progress.rests_until = now + broker_->rests;
+  }
   return progress;
 }
 

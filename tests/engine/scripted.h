@@ -36,6 +36,8 @@ class Broker {
   Capabilities capabilities;
   // Lane 0 is announced by events, as a partition is.
   bool announce_lanes = false;
+  // Its driver lets work gather for so long.
+  absl::Duration rests;
   // What opening a handle of this entity is answered with.
   std::map<std::string, absl::Status> refuse;
 

@@ -9,9 +9,11 @@
 #ifndef TIELINE_ADAPTERS_AMQP_WIRE_CURSOR_H_
 #define TIELINE_ADAPTERS_AMQP_WIRE_CURSOR_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "adapters/amqp/wire/codes.h"
 #include "adapters/amqp/wire/shape.h"
@@ -43,6 +45,14 @@ class Cursor {
     if (Peek() != kCodeNull) return false;
     ++p_;
     return true;
+  }
+
+  // Passes over up to `most` nulls; returns how many.
+  uint32_t SkipNulls(uint32_t most) {
+    const char* const from = p_;
+    const char* const to = from + std::min<size_t>(most, left());
+    while (p_ != to && Byte(p_) == kCodeNull) ++p_;
+    return static_cast<uint32_t>(p_ - from);
   }
 
   // Passes over a value whose form its constructor and its first bytes tell:
@@ -263,6 +273,18 @@ class ListReader {
   }
   std::string_view Symbol() {
     return Next() ? items_.Symbol() : std::string_view();
+  }
+  // True when all that is left are nulls and falses, a byte each: they are
+  // passed over.
+  bool SkipDefaults() {
+    if (items_.left() != left_) return false;
+    const char* const from = items_.position();
+    const auto is_default = [](char c) {
+      return c == char{kCodeNull} || c == char{kCodeFalse};
+    };
+    if (!std::all_of(from, from + left_, is_default)) return false;
+    items_.Raw(std::exchange(left_, 0));
+    return true;
   }
   // The encoding of the next field, whatever its type; empty when absent.
   std::string_view Skip() {

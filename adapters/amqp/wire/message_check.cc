@@ -135,8 +135,8 @@ class Scan {
     Cursor items;
     uint32_t count = 0;
     if (!cursor->List(&items, &count) || count > kPropertyFields) return false;
-    for (uint32_t i = 0; i < count; ++i) {
-      if (items.SkipNull()) continue;
+    for (uint32_t i = items.SkipNulls(count); i < count;
+         i += 1 + items.SkipNulls(count - i - 1)) {
       const int code = items.Peek();
       const bool is_string = code == kCodeString8 || code == kCodeString32;
       if (i == kGroupIdField && is_string) {

@@ -142,12 +142,14 @@ bool Decode(std::string_view text, Transfer* out) {
   out->tag = in.Binary();
   out->message_format = in.UInt(0);
   if (in.Has()) out->settled = in.Bool(false);
-  out->more = in.Bool(false);
-  in.Skip();  // rcv-settle-mode
-  in.Skip();  // state: of resumed deliveries, which are not used
-  out->resume = in.Bool(false);
-  out->aborted = in.Bool(false);
-  out->batchable = in.Bool(false);
+  if (!in.SkipDefaults()) {
+    out->more = in.Bool(false);
+    in.Skip();  // rcv-settle-mode
+    in.Skip();  // state: of resumed deliveries, which are not used
+    out->resume = in.Bool(false);
+    out->aborted = in.Bool(false);
+    out->batchable = in.Bool(false);
+  }
   if (!in.ok() || !cursor.ok()) return false;
   out->payload = {cursor.position(), cursor.left()};
   return true;

@@ -116,6 +116,9 @@ struct LaneEvent {
 struct Progress {
   bool worked = false;
   absl::Time next = absl::InfiniteFuture();  // steady time
+  // Until then, also steady, the driver lets its work gather: it may be told
+  // then of settlements and credit, since nobody waits for the single one.
+  absl::Time rests_until = absl::InfinitePast();
 };
 
 struct PollSet {
@@ -138,7 +141,8 @@ struct ReceiverSpec {
   // How long the core may take to give up a closing lane.
   absl::Duration lane_grace = absl::Seconds(5);
   // Receive without settling duty, from here, leaving the queue as it was:
-  // for following and peeking where Capability::kReplay allows.
+  // for following and peeking where Capability::kReplay allows. Elsewhere
+  // OpenReceiver or ReceiverSink::OnClosed answers kUnimplemented.
   bool browse = false;
 };
 

@@ -16,9 +16,9 @@ class Stream {
     const absl::Time end = now_ + span;
     while (now_ < end) {
       // Input that gathers is read when its time has come.
-      const int reads =
-          gathering.waits() ? static_cast<int>(Gathering::kWait / every) : 1;
-      now_ += reads * every;
+      int reads = 1;
+      now_ += every;
+      for (; gathering.early(now_); ++reads) now_ += every;
       for (int i = 0; i < reads * deliveries; ++i) gathering.OnDelivery();
       Read(static_cast<size_t>(reads) * bytes);
     }
@@ -33,6 +33,11 @@ class Stream {
       Read(100);
     }
   }
+  // Until the next read, after the last one.
+  absl::Duration Wait() const {
+    return gathering.waits() ? gathering.read_at() - now_
+                             : absl::ZeroDuration();
+  }
   void Nothing(absl::Duration span) {
     now_ += span;
     Read(0);
@@ -44,7 +49,8 @@ class Stream {
  private:
   void Read(size_t bytes) {
     gathering.OnRead(now_, bytes);
-    if (gathering.due(now_)) gathering.Judge(now_, on_the_way);
+    if (gathering.due(now_))
+      gathering.Judge(now_, [this] { return on_the_way; });
   }
   absl::Time now_ = absl::UnixEpoch();
 };
@@ -69,18 +75,40 @@ TEST_CASE("large reads, and few deliveries, are read at once") {
   CHECK_FALSE(few.gathering.on());
 }
 
-TEST_CASE("input gathers only where enough more is on its way") {
+TEST_CASE("input gathers for a fifth of what is on its way") {
   Stream stream;
-  // 10,000 a second: 40 ms of them are 400.
-  stream.on_the_way = {.deliveries = 390, .outcomes = 0};
+  // 10,000 a second: five waits of 2 ms are 100 of them.
+  stream.on_the_way = {.deliveries = 90, .outcomes = 0};
   stream.Run(absl::Seconds(1), kOften, 150, 1);
   CHECK_FALSE(stream.gathering.on());
-  stream.on_the_way.deliveries = 500;
+  const auto wait_with = [&](uint64_t deliveries) {
+    stream.on_the_way.deliveries = deliveries;
+    stream.Run(absl::Seconds(2), kOften, 150, 1);
+    return stream.Wait();
+  };
+  CHECK(wait_with(200) == absl::Milliseconds(4));
+  CHECK(wait_with(100000) == Gathering::kWait);
+  CHECK(wait_with(90) == absl::ZeroDuration());
+}
+
+TEST_CASE("between the times to read it is early") {
+  Stream stream;
   stream.Run(absl::Seconds(1), kOften, 150, 1);
-  CHECK(stream.gathering.on());
-  stream.on_the_way.deliveries = 300;
-  stream.Run(absl::Seconds(2), kOften, 150, 1);
-  CHECK_FALSE(stream.gathering.on());
+  const absl::Time at = stream.gathering.read_at();
+  CHECK(stream.gathering.early(at - absl::Nanoseconds(1)));
+  CHECK_FALSE(stream.gathering.early(at));
+  stream.Nothing(Gathering::kWait);
+  CHECK_FALSE(stream.gathering.early(at));
+}
+
+TEST_CASE("what is on the way is asked for only where it matters") {
+  Gathering quiet;
+  quiet.OnRead(absl::UnixEpoch(), 100);
+  quiet.Judge(absl::UnixEpoch() + Gathering::kSpan, []() -> OnTheWay {
+    FAIL("asked");
+    return {};
+  });
+  CHECK_FALSE(quiet.on());
 }
 
 TEST_CASE("a stream that is slower for it is read at once again") {
