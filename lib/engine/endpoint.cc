@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -11,7 +12,8 @@
 namespace tieline::inline v0 {
 namespace {
 
-// Turns in one visit to the strand before others get theirs.
+// Turns in one visit to the strand; then the runner goes on, with what else it
+// has to run between: nobody who merely sends is kept here for others' sake.
 constexpr int kMaxTurns = 16;
 
 }  // namespace
@@ -99,22 +101,19 @@ void Endpoint::RunFromRunner(absl::Time /*now*/) { RunStrand(); }
 
 void Endpoint::RunTooLate() {
   const std::shared_ptr<Runnable> self = shared_from_this();
-  strand_.Run([this] {
+  strand_.Run(std::numeric_limits<int>::max(), [this] {
     TakeCommands();
     RefuseLate();
+    return false;
   });
 }
 
 void Endpoint::RunStrand() {
   // Keeps the endpoint alive while inside.
   const std::shared_ptr<Runnable> self = shared_from_this();
-  strand_.Run([this] {
-    bool more = true;
-    for (int i = 0; i < kMaxTurns && more; ++i) {
-      more = Turn(context_.clock->Steady());
-    }
-    if (more) Schedule();
-  });
+  const bool done = strand_.Run(
+      kMaxTurns, [this] { return Turn(context_.clock->Steady()); });
+  if (!done) Schedule();
 }
 
 bool Endpoint::Turn(absl::Time now) {

@@ -1,10 +1,12 @@
 // The pure parts of the engine, without a bus.
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lib/engine/deadline_queue.h"
 #include "lib/engine/flush_groups.h"
 #include "lib/engine/id_stamp.h"
+#include "lib/engine/strand.h"
 #include "tests/support/catch.h"
 
 namespace tieline::inline v0 {
@@ -77,6 +79,48 @@ TEST_CASE("batches come by deadline, in and out of order") {
     batch->Unref();
     batch->Unref();
   }
+}
+
+TEST_CASE("a call at a busy strand has the body run once more") {
+  Strand strand;
+  int runs = 0;
+  const bool done = strand.Run(16, [&] {
+    if (++runs == 1) {
+      std::thread([&] {
+        CHECK(strand.Run(16, [&] {
+          ++runs;  // no: the other thread does it
+          return false;
+        }));
+      }).join();
+      CHECK(runs == 1);
+    }
+    return false;
+  });
+  CHECK(done);
+  CHECK(runs == 2);
+}
+
+TEST_CASE("others' calls keep no thread in a strand") {
+  Strand strand;
+  int runs = 0;
+  const auto calls_again = [&] {
+    ++runs;
+    std::thread([&] { strand.Run(16, [] { return false; }); }).join();
+    return false;
+  };
+  CHECK_FALSE(strand.Run(16, calls_again));
+  CHECK(runs == 16);
+  CHECK_FALSE(strand.Run(3, [&] {
+    ++runs;
+    return true;
+  }));
+  CHECK(runs == 19);
+  // It is free for whoever takes over.
+  CHECK(strand.Run(1, [&] {
+    ++runs;
+    return false;
+  }));
+  CHECK(runs == 20);
 }
 
 TEST_CASE("ids count up in base 32 without leading zeros") {
