@@ -50,6 +50,21 @@ struct Block {
   Block* next;
 };
 
+// Brings the block that comes next to this CPU, to be written: it is mostly
+// another thread that freed it.
+inline void Fetch(const Block* block, size_t size) {
+  constexpr size_t kLine = 64;
+  constexpr size_t kLines = 4;
+  const auto* at = reinterpret_cast<const char*>(block);
+  for (size_t i = 0; i < kLines && i * kLine < size; ++i) {
+#if defined(__x86_64__)
+    asm volatile("prefetchw %0" : : "m"(at[i * kLine]));
+#else
+    __builtin_prefetch(at + i * kLine, 1);
+#endif
+  }
+}
+
 // A chain of kBatch blocks.
 struct Shared {
   Mutex mu;
@@ -166,6 +181,7 @@ void* SlabAllocate(size_t size) {
   Block* block = list.head;
   list.head = block->next;
   --list.count;
+  if (list.head != nullptr) Fetch(list.head, kClasses[c]);
   return block;
 }
 
