@@ -9,7 +9,6 @@
 #include "adapters/amqp/errors.h"
 #include "adapters/amqp/product.h"
 #include "adapters/amqp/settlement.h"
-#include "adapters/amqp/wire/message_codec.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0::amqp {
@@ -157,8 +156,8 @@ void AmqpReceiver::OnDelivery(wire::Link* link, wire::Delivery delivery) {
   if (delivery.settled) id |= kSettledOnArrival;
   size_t size = delivery.payload.size();
   wire::DeliveryFacts facts;
-  absl::StatusOr<Message> message =
-      wire::DecodeMessage(std::move(delivery.payload), &facts, broker_subject_);
+  absl::StatusOr<Message> message = wire::DecodeMessage(
+      std::move(delivery.payload), &facts, broker_subject_, &preamble_);
   if (!message.ok()) {
     wire::DeliveryState state;
     state.kind = wire::DeliveryState::Kind::kRejected;

@@ -13,6 +13,7 @@
 
 #include "adapters/amqp/connection.h"
 #include "adapters/amqp/engine/handlers.h"
+#include "adapters/amqp/wire/message_codec.h"
 #include "tieline/driver/driver.h"
 
 namespace tieline::inline v0::amqp {
@@ -79,6 +80,7 @@ class AmqpReceiver final : public driver::ReceiverDriver,
   uint64_t bytes_ = 0;
   uint64_t typical_size_ = 1024;
   std::string_view broker_subject_;  // part of spec_
+  wire::Preamble preamble_;
   std::deque<driver::Inbound> parked_;
   std::vector<driver::Inbound> inbound_;
   std::vector<driver::Settled> settled_;

@@ -111,8 +111,8 @@ void Endpoint::RunTooLate() {
 void Endpoint::RunStrand() {
   // Keeps the endpoint alive while inside.
   const std::shared_ptr<Runnable> self = shared_from_this();
-  const bool done = strand_.Run(
-      kMaxTurns, [this] { return Turn(context_.clock->Steady()); });
+  const bool done =
+      strand_.Run(kMaxTurns, [this] { return Turn(context_.clock->Steady()); });
   if (!done) Schedule();
 }
 
@@ -144,8 +144,10 @@ bool Endpoint::Turn(absl::Time now) {
       return true;
     }
   }
-  rests_until_ns_.store(absl::ToUnixNanos(progress.rests_until),
-                        std::memory_order_release);
+  if (!inline_) {
+    rests_until_ns_.store(absl::ToUnixNanos(progress.rests_until),
+                          std::memory_order_release);
+  }
   ExpireQuestions(now);
   Arm(progress.next);
   const bool may_ask = state_ == State::kUp && !to_ask_.empty();

@@ -10,6 +10,7 @@
 #define TIELINE_ADAPTERS_AMQP_WIRE_CURSOR_H_
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -51,6 +52,15 @@ class Cursor {
   uint32_t SkipNulls(uint32_t most) {
     const char* const from = p_;
     const char* const to = from + std::min<size_t>(most, left());
+    constexpr uint64_t kEightNulls = kCodeNull * 0x0101010101010101u;
+    while (to - p_ >= 8) {
+      const uint64_t others = Load64(p_) ^ kEightNulls;
+      if (others != 0) {
+        p_ += std::countl_zero(others) / 8;
+        return static_cast<uint32_t>(p_ - from);
+      }
+      p_ += 8;
+    }
     while (p_ != to && Byte(p_) == kCodeNull) ++p_;
     return static_cast<uint32_t>(p_ - from);
   }

@@ -36,13 +36,15 @@ constexpr std::array<uint32_t, kSectionCount> kMayFollow = {
 
 class Scan {
  public:
-  Scan(std::string_view encoded, std::string_view broker_subject)
-      : encoded_(encoded), broker_subject_(broker_subject) {}
+  Scan(std::string_view encoded, std::string_view broker_subject,
+       Preamble* seen)
+      : encoded_(encoded), broker_subject_(broker_subject), seen_(seen) {}
 
   // False when the message is malformed; then status() says where.
   bool Run() {
     Cursor cursor(encoded_);
     uint32_t allowed = kAtStart;
+    bool keeps = seen_ != nullptr && !PassSeen(&cursor, &allowed);
     while (!cursor.done()) {
       const char* const start = cursor.position();
       Section section;
@@ -51,6 +53,9 @@ class Scan {
       }
       if ((allowed & 1u << section) == 0) {
         return Refuse(start, "", "a section out of its order");
+      }
+      if (section >= kProperties && std::exchange(keeps, false)) {
+        Keep(static_cast<size_t>(start - encoded_.data()), allowed);
       }
       allowed = kMayFollow[section];
       if (!Check(section, &cursor)) {
@@ -79,6 +84,24 @@ class Scan {
     how_ = how;
     what_ = what;
     return false;
+  }
+
+  // True when the message begins as the last one did: passes over that.
+  bool PassSeen(Cursor* cursor, uint32_t* allowed) {
+    const std::string_view known(seen_->bytes.data(), seen_->size);
+    if (known.empty() || !encoded_.starts_with(known)) return false;
+    cursor->Raw(known.size());
+    *allowed = seen_->may_follow;
+    facts = seen_->facts;
+    holds_value_ = seen_->holds_value;
+    return true;
+  }
+  void Keep(size_t size, uint32_t allowed) {
+    seen_->size = size <= Preamble::kMaxSize ? size : 0;
+    encoded_.copy(seen_->bytes.data(), seen_->size);
+    seen_->may_follow = allowed;
+    seen_->facts = facts;
+    seen_->holds_value = holds_value_;
   }
 
   bool Check(Section section, Cursor* cursor) {
@@ -215,6 +238,7 @@ class Scan {
 
   const std::string_view encoded_;
   const std::string_view broker_subject_;
+  Preamble* const seen_;
   bool holds_value_ = false;  // the data section does: kBodyName
   size_t offset_ = 0;
   std::string_view how_;
@@ -265,13 +289,14 @@ void RehouseIfNeeded(const Scan& scan, driver::NativeParts* parts) {
 }  // namespace
 
 absl::Status CheckMessage(std::string_view encoded) {
-  Scan scan(encoded, {});
+  Scan scan(encoded, {}, nullptr);
   return scan.Run() ? absl::OkStatus() : scan.status();
 }
 
 absl::StatusOr<Message> DecodeMessage(Bytes encoded, DeliveryFacts* facts,
-                                      std::string_view broker_subject) {
-  Scan scan(encoded.view(), broker_subject);
+                                      std::string_view broker_subject,
+                                      Preamble* seen) {
+  Scan scan(encoded.view(), broker_subject, seen);
   if (!scan.Run()) return scan.status();
   if (facts != nullptr) *facts = scan.facts;
   driver::NativeParts parts;

@@ -1,5 +1,6 @@
 #include "adapters/amqp/wire/cursor.h"
 
+#include <algorithm>
 #include <string>
 
 #include "tests/adapters/amqp_codec/samples.h"
@@ -76,6 +77,19 @@ TEST_CASE("skipping never passes the end") {
   Cursor cursor(endless);
   cursor.Skip();
   CHECK_FALSE(cursor.ok());
+}
+
+TEST_CASE("as many nulls are passed over as there are, and as asked for") {
+  for (uint32_t nulls = 0; nulls < 20; ++nulls) {
+    for (const char* rest : {"", "41", "43 40 40 40 40 40 40 40"}) {
+      for (uint32_t most = 0; most < 22; ++most) {
+        const std::string bytes = std::string(nulls, '\x40') + Bin(rest);
+        Cursor cursor(bytes);
+        CHECK(cursor.SkipNulls(most) == std::min(nulls, most));
+        CHECK(cursor.left() == bytes.size() - std::min(nulls, most));
+      }
+    }
+  }
 }
 
 TEST_CASE("every integer encoding is read as its type") {

@@ -391,6 +391,48 @@ TEST_CASE("any single byte may be wrong without harm") {
   CHECK(refused > bytes.size() / 2);
 }
 
+TEST_CASE("messages that begin alike are read as if each came alone") {
+  Message plain("body");
+  plain.set_id("1").set_key("k").set_priority(3);
+  Message noted = plain;
+  noted.set_annotation("x-opt-a", Value(1)).set_annotation("x-b", Value("b"));
+  Message other = noted;
+  other.set_id("2").set_priority(4);
+  Message value;
+  value.set_value_body(Value(7));
+  Message large("body");
+  large.set_annotation("x-opt-large", Value(std::string(200, 'l')));
+  EncodeOptions again;
+  again.delivery_count = 3;
+  std::vector<std::string> all = {
+      Sent(FullMessage()), Sent(plain), Sent(noted), Sent(noted, again),
+      Sent(other),         Sent(value), Sent(large), Bin("005375a003616263"),
+      std::string()};
+  // Ones that go wrong, early and late.
+  all.push_back(Sent(noted).substr(0, 8));
+  all.push_back(Sent(noted).substr(0, Sent(noted).size() - 1));
+  all.push_back(Sent(noted) + Bin("005370c00141"));
+  all.push_back(Bin("005370c0020141") + Sent(noted));
+  size_t refused = 0;
+  for (const std::string& first : all) {
+    for (const std::string& second : all) {
+      INFO(Hex(first) << " then " << Hex(second));
+      amqp::wire::Preamble seen;
+      DeliveryFacts facts;
+      DeliveryFacts alone_facts;
+      DecodeMessage(Bytes::Copy(first), &facts, {}, &seen).IgnoreError();
+      const auto behind = DecodeMessage(Bytes::Copy(second), &facts, {}, &seen);
+      const auto alone = DecodeMessage(Bytes::Copy(second), &alone_facts);
+      CHECK(behind.status() == alone.status());
+      refused += alone.ok() ? 0 : 1;
+      if (!alone.ok() || !behind.ok()) continue;
+      CHECK(facts == alone_facts);
+      CHECK(Difference(*behind, *alone) == "");
+    }
+  }
+  CHECK(refused == 4 * all.size());
+}
+
 TEST_CASE("malformed messages are refused with the place") {
   const auto refusal = [](std::string_view hex) {
     const std::string bytes = Bin(hex);
