@@ -19,7 +19,7 @@ GROWTH = 1.05
 
 
 def run(ctx):
-    pairs = bench.SHORT_PAIRS
+    pairs = bench.SHORT_PAIRS if ctx.short else bench.FULL_PAIRS
     report = relay.measure(ctx, pairs)
     bench.keep("relay", report)
     figures, faults = {}, []

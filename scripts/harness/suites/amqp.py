@@ -126,7 +126,7 @@ def at_brokers(ctx, folder, pairs):
         bench_pairs.pin(started["pid"], bench_pairs.cpu_lists()[0])
         address = started["urls"]["plain"]
         queues = iter([prefix + name for name in names])
-        count = 20_000 if ctx.short else 60_000
+        count = 20_000 if ctx.short else 120_000
         sides = [_at_broker(folder, side, kind, address, queues, count)
                  for side in ("proton", "tieline")]
         for c in bench_pairs.compare(f"receive, {kind}", sides, pairs,
