@@ -84,20 +84,22 @@ TEST_CASE("batches come by deadline, in and out of order") {
 TEST_CASE("a call at a busy strand has the body run once more") {
   Strand strand;
   int runs = 0;
+  int runs_of_the_caller = 0;
+  bool left = false;
+  const auto call = [&] {
+    left = strand.Run(16, [&] {
+      ++runs_of_the_caller;
+      return false;
+    });
+  };
   const bool done = strand.Run(16, [&] {
-    if (++runs == 1) {
-      std::thread([&] {
-        CHECK(strand.Run(16, [&] {
-          ++runs;  // no: the other thread does it
-          return false;
-        }));
-      }).join();
-      CHECK(runs == 1);
-    }
+    if (++runs == 1) std::thread(call).join();
     return false;
   });
   CHECK(done);
+  CHECK(left);
   CHECK(runs == 2);
+  CHECK(runs_of_the_caller == 0);
 }
 
 TEST_CASE("others' calls keep no thread in a strand") {
