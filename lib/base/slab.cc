@@ -52,7 +52,7 @@ struct Block {
 
 // Brings the block that comes next to this CPU, to be written: it is mostly
 // another thread that freed it.
-inline void Fetch(const Block* block, size_t size) {
+[[maybe_unused]] inline void Fetch(const Block* block, size_t size) {
   constexpr size_t kLine = 64;
   constexpr size_t kLines = 4;
   const auto* at = reinterpret_cast<const char*>(block);
