@@ -15,8 +15,9 @@ const MessageFields& NoFields() {
   return none;
 }
 
+// For what is neither id nor properties.
 const MessageFields& FieldsOrNone(const MessageRep* rep) {
-  const MessageFields* fields = rep == nullptr ? nullptr : rep->Fields();
+  const MessageFields* fields = rep == nullptr ? nullptr : rep->OtherFields();
   return fields == nullptr ? NoFields() : *fields;
 }
 
@@ -217,7 +218,7 @@ Message& Message::set_trace_state(std::string_view v) {
 }
 
 const Properties& Message::properties() const {
-  return FieldsOrNone(rep_).properties;
+  return rep_ == nullptr ? NoFields().properties : rep_->properties();
 }
 
 const Properties& Message::annotations() const {
@@ -257,7 +258,7 @@ Message& Message::set_sequence_body(Value list) {
 }
 
 Message& Message::set_property(std::string_view name, Value value) {
-  MutableFields().properties.Set(name, std::move(value));
+  Mutable()->MutableProperties().Set(name, std::move(value));
   return *this;
 }
 
@@ -266,7 +267,9 @@ Message& Message::set_annotation(std::string_view name, Value value) {
   return *this;
 }
 
-Properties& Message::mutable_properties() { return MutableFields().properties; }
+Properties& Message::mutable_properties() {
+  return Mutable()->MutableProperties();
+}
 
 Properties& Message::mutable_annotations() {
   return MutableFields().annotations;
@@ -348,14 +351,12 @@ size_t Message::size_estimate() const {
   constexpr size_t kOverhead = 64;  // standard fields, framing
   if (rep_ == nullptr) return kOverhead;
   size_t size = kOverhead + rep_->body.size() + rep_->key.size();
-  if (!driver::MayHaveFields(*this)) return size;
   if (!rep_->native.encoded.empty()) {
     return std::max(size, rep_->native.encoded.size());
   }
   if (rep_->source != nullptr && rep_->changed == 0) return size;
-  const MessageFields& fields = FieldsOrNone(rep_);
-  size += fields.body_value.text().size();
-  for (const Property& p : fields.properties) {
+  size += FieldsOrNone(rep_).body_value.text().size();
+  for (const Property& p : rep_->properties()) {
     size += p.name.size() + p.value.text().size() + 20;
   }
   return size;
@@ -386,7 +387,9 @@ const Native* NativeOf(const Message& message, const MessageSource* source,
 }
 
 const MessageFields& FieldsOf(const Message& message) {
-  return FieldsOrNone(message.rep());
+  const MessageRep* rep = message.rep();
+  const MessageFields* fields = rep == nullptr ? nullptr : rep->Fields();
+  return fields == nullptr ? NoFields() : *fields;
 }
 
 MessageFields& MutableFieldsOf(Message& message) {
@@ -394,10 +397,10 @@ MessageFields& MutableFieldsOf(Message& message) {
   return message.rep()->MutableFields();
 }
 
-bool MayHaveFields(const Message& message) {
+const Properties* LightPropertiesOf(const Message& message) {
   const MessageRep* rep = message.rep();
-  if (rep == nullptr) return false;
-  return rep->source != nullptr || rep->HasOwnFields();
+  if (rep == nullptr) return &NoFields().properties;
+  return rep->is_light() ? &rep->properties() : nullptr;
 }
 
 bool StampId(Message& message, std::string_view id) {
@@ -409,10 +412,10 @@ bool StampId(Message& message, std::string_view id) {
   }
   if (message.rep() == nullptr) message = Message(MessageRep::Make());
   MessageRep* rep = message.rep();
-  if (rep->source != nullptr || rep->HasOwnFields()) {
-    message.set_id(id);
-  } else {
+  if (rep->is_light()) {
     rep->set_short_id(id);
+  } else {
+    message.set_id(id);
   }
   return true;
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "lib/base/slab.h"
 
@@ -50,9 +51,13 @@ void MessageRep::Destroy() {
 const MessageFields* MessageRep::Fields() const {
   MessageFields* fields = fields_.load(std::memory_order_acquire);
   if (fields != nullptr) return fields;
-  if (source == nullptr && id_size_ == 0) return nullptr;
+  if (source == nullptr && id_size_ == 0 && light_properties_.empty()) {
+    return nullptr;
+  }
   OwnedFields made = MakeFields();
   if (source != nullptr) source->Decode(native, made.get());
+  // Copied: whoever else holds the message may be reading them.
+  if (!light_properties_.empty()) made->properties = light_properties_;
   if (id_size_ > 0) {
     made->id = std::string(id());
     made->id_type = Type::kString;
@@ -65,18 +70,38 @@ const MessageFields* MessageRep::Fields() const {
   return fields;  // somebody else was first
 }
 
+const Properties& MessageRep::properties() const {
+  const MessageFields* fields = OtherFields();
+  return fields == nullptr ? light_properties_ : fields->properties;
+}
+
 MessageFields& MessageRep::MutableFields() {
   changed |= driver::kChangedFields;
+  const bool was_light = is_light();
+  Properties properties = std::exchange(light_properties_, {});
   if (Fields() == nullptr) {
     fields_.store(MakeFields().release(), std::memory_order_release);
   }
-  id_size_ = 0;  // from now on the fields' own
-  return *fields_.load(std::memory_order_acquire);
+  // From now on the fields' own.
+  id_size_ = 0;
+  MessageFields& fields = *fields_.load(std::memory_order_acquire);
+  if (was_light) fields.properties = std::move(properties);
+  return fields;
+}
+
+Properties& MessageRep::MutableProperties() {
+  if (!is_light()) return MutableFields().properties;
+  changed |= driver::kChangedFields;
+  return light_properties_;
 }
 
 MessageRep* MessageRep::Clone() {
   MessageRep* copy = Make();
-  if (const MessageFields* fields = Fields()) {
+  if (is_light()) {
+    copy->light_properties_ = light_properties_;
+    copy->id_ = id_;
+    copy->id_size_ = id_size_;
+  } else if (const MessageFields* fields = Fields()) {
     copy->fields_.store(CopyFields(*fields).release(),
                         std::memory_order_release);
   }
@@ -91,7 +116,7 @@ MessageRep* MessageRep::Clone() {
 
 std::string_view MessageRep::id() const {
   if (id_size_ > 0) return {id_.data(), id_size_};
-  const MessageFields* fields = Fields();
+  const MessageFields* fields = OtherFields();
   return fields == nullptr ? std::string_view() : fields->id;
 }
 

@@ -14,6 +14,7 @@
 #include "tieline/bytes.h"
 #include "tieline/driver/message_access.h"
 #include "tieline/message.h"
+#include "tieline/properties.h"
 
 namespace tieline::inline v0 {
 
@@ -26,12 +27,21 @@ class MessageRep final : public BytesOwner {
 
   // All fields, decoded or made now; null when there are none.
   const MessageFields* Fields() const;
-  // True when fields were decoded or set; a short id alone is none.
-  bool HasOwnFields() const {
-    return fields_.load(std::memory_order_acquire) != nullptr;
+  // As Fields, for who asks neither for the id nor for properties: null as well
+  // when there is nothing else.
+  const MessageFields* OtherFields() const {
+    return is_light() ? nullptr : Fields();
   }
+  // True of a message made here that was given nothing but body, key, a short
+  // id and properties: it goes without the fields' block, which is large.
+  bool is_light() const {
+    return source == nullptr &&
+           fields_.load(std::memory_order_acquire) == nullptr;
+  }
+  const Properties& properties() const;
   // For the holder of the only reference.
   MessageFields& MutableFields();
+  Properties& MutableProperties();
   // A copy of its own, sharing the body.
   MessageRep* Clone();
 
@@ -63,6 +73,7 @@ class MessageRep final : public BytesOwner {
   const size_t allocated_;
   Bytes body_pin_;  // when the body is a slice given by someone
   std::string key_storage_;
+  Properties light_properties_;  // empty where there are fields of its own
   mutable std::atomic<MessageFields*> fields_{nullptr};
   uint8_t id_size_ = 0;
   std::array<char, kShortId> id_;

@@ -287,19 +287,20 @@ std::string EncodeBody(const Value& value) {
   }
 }
 
-bool IsDirect(const MessageFields& fields) {
-  // What the record itself carries.
-  constexpr uint32_t kOfRecord = 1u << static_cast<int>(Field::kCreated) |
-                                 1u << static_cast<int>(Field::kPartition);
-  if ((fields.present & ~kOfRecord) != 0 || !fields.annotations.empty() ||
-      !fields.footer.empty()) {
-    return false;
-  }
-  return std::all_of(fields.properties.begin(), fields.properties.end(),
+bool IsDirect(const Properties& properties) {
+  return std::all_of(properties.begin(), properties.end(),
                      [](const Property& p) {
                        return p.value.type() == Type::kString &&
                               !IsReserved(p.name) && IsUtf8(p.value.text());
                      });
+}
+
+bool IsDirect(const MessageFields& fields) {
+  // What the record itself carries.
+  constexpr uint32_t kOfRecord = 1u << static_cast<int>(Field::kCreated) |
+                                 1u << static_cast<int>(Field::kPartition);
+  return (fields.present & ~kOfRecord) == 0 && fields.annotations.empty() &&
+         fields.footer.empty() && IsDirect(fields.properties);
 }
 
 void HeaderList::Clear() {

@@ -55,8 +55,9 @@ BodyKind BodyKindOf(std::span<const Header> headers);
 // headers. Null value when they do not fit together.
 Value DecodeBody(std::span<const Header> headers, std::string_view body);
 
-// True when all headers for `fields`, beside a data body, are properties whose
-// names and texts go as they are.
+// True when names and texts of these properties go into headers as they are.
+bool IsDirect(const Properties& properties);
+// The same of all headers for `fields`, beside a data body.
 bool IsDirect(const MessageFields& fields);
 
 // Headers for `fields`, in a form that owns their text.

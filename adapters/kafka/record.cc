@@ -115,7 +115,8 @@ Message MessageFrom(rd_kafka_message_t* record) {
 }
 
 bool RecordWriter::IsPlain(const Message& message) {
-  return !driver::MayHaveFields(message) && !message.has(Field::kId);
+  const Properties* light = driver::LightPropertiesOf(message);
+  return light != nullptr && light->empty() && !message.has(Field::kId);
 }
 
 void RecordWriter::Write(const Message& message) {
@@ -142,7 +143,11 @@ void RecordWriter::Write(const Message& message) {
   }
   const BodyKind kind = message.body_kind();
   null_body = kind == BodyKind::kNull;
-  if (RecordWriter::IsPlain(message)) return;
+  if (const Properties* light = driver::LightPropertiesOf(message);
+      light != nullptr && IsDirect(*light)) {
+    WriteDirect(message.has(Field::kId), message.id(), *light);
+    return;
+  }
   const MessageFields& fields = driver::FieldsOf(message);
   if (kind == BodyKind::kValue || kind == BodyKind::kSequence) {
     text_ = EncodeBody(fields.body_value);
@@ -153,27 +158,28 @@ void RecordWriter::Write(const Message& message) {
   if (fields.has(Field::kCreated)) {
     timestamp_ms = absl::ToUnixMillis(fields.created);
   }
-  WriteHeaders(message, fields, kind);
+  WriteHeaders(fields, kind);
 }
 
-void RecordWriter::WriteHeaders(const Message& message,
-                                const MessageFields& fields, BodyKind kind) {
-  // An id set without other fields is kept apart from them.
-  const bool short_id = message.has(Field::kId) && !fields.has(Field::kId);
-  const bool direct = kind == BodyKind::kData && IsDirect(fields);
-  if (!direct) list_.Encode(fields, kind);
-  const size_t count =
-      (direct ? fields.properties.size() : list_.size()) + (short_id ? 1 : 0);
-  if (count == 0) return;
-  headers = rd_kafka_headers_new(count);
-  if (short_id) AddHeader(headers, {"tieline-id", message.id()});
-  if (direct) {
-    for (const Property& p : fields.properties) {
-      AddHeader(headers, {p.name, p.value.text()});
-    }
+void RecordWriter::WriteHeaders(const MessageFields& fields, BodyKind kind) {
+  if (kind == BodyKind::kData && IsDirect(fields)) {
+    WriteDirect(false, {}, fields.properties);
     return;
   }
+  list_.Encode(fields, kind);
+  if (list_.size() == 0) return;
+  headers = rd_kafka_headers_new(list_.size());
   for (size_t i = 0; i < list_.size(); ++i) AddHeader(headers, list_.at(i));
+}
+
+void RecordWriter::WriteDirect(bool has_id, std::string_view id,
+                               const Properties& properties) {
+  if (!has_id && properties.empty()) return;
+  headers = rd_kafka_headers_new(properties.size() + (has_id ? 1 : 0));
+  if (has_id) AddHeader(headers, {"tieline-id", id});
+  for (const Property& p : properties) {
+    AddHeader(headers, {p.name, p.value.text()});
+  }
 }
 
 }  // namespace kafka

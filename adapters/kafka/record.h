@@ -51,8 +51,9 @@ class RecordWriter {
   bool body_is_temporary = false;
 
  private:
-  void WriteHeaders(const Message& message, const MessageFields& fields,
-                    BodyKind kind);
+  void WriteHeaders(const MessageFields& fields, BodyKind kind);
+  void WriteDirect(bool has_id, std::string_view id,
+                   const Properties& properties);
 
   HeaderList list_;
   std::string text_;

@@ -174,7 +174,7 @@ Outcome Queue::PutOne(const Outbound& one, Reading* reading, Rings* rings) {
   }
   ++total_;
   Stored stored{message, sequence};
-  const bool fields = driver::MayHaveFields(message);
+  const bool fields = driver::LightPropertiesOf(message) == nullptr;
   Nanos from = 0;
   if (fields && message.has(Field::kDeliverAt)) {
     from = DeliverAt(message, reading);

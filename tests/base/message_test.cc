@@ -98,7 +98,7 @@ TEST_CASE("a stamped id is an id like any other") {
   Message m("x");
   CHECK(driver::StampId(m, "producer-1"));
   CHECK_FALSE(driver::StampId(m, "producer-2"));
-  CHECK_FALSE(driver::MayHaveFields(m));
+  CHECK(driver::LightPropertiesOf(m) != nullptr);
   CHECK(m.has(Field::kId));
   CHECK(m.id() == "producer-1");
   CHECK(driver::FieldsOf(m).id == "producer-1");
@@ -108,6 +108,60 @@ TEST_CASE("a stamped id is an id like any other") {
   CHECK(driver::StampId(empty, "e"));
   CHECK(empty.body_kind() == BodyKind::kNull);
   CHECK(empty.id() == "e");
+}
+
+TEST_CASE(
+    "properties alone take no room for other fields, and change nothing") {
+  Message m("x");
+  m.set_key("k").set_property("a", Value(1)).set_property("b", Value("two"));
+  REQUIRE(driver::LightPropertiesOf(m) == &m.properties());
+  CHECK(driver::StampId(m, "id-1"));
+  CHECK(m.properties().size() == 2);
+  CHECK(m.id() == "id-1");
+  CHECK(m.id_type() == Type::kString);
+  CHECK(m.subject().empty());
+  CHECK(m.priority() == Message().priority());
+  CHECK_FALSE(m.has(Field::kPriority));
+  CHECK(driver::LightPropertiesOf(m) != nullptr);
+  const size_t estimate = m.size_estimate();
+
+  // A copy that is changed has its own.
+  Message copy = m;
+  copy.set_property("a", Value(7)).set_property("c", Value(true));
+  CHECK(*m.properties().Find("a") == Value(1));
+  CHECK(copy.properties().size() == 3);
+  CHECK(copy.id() == "id-1");
+  CHECK(copy.key() == "k");
+  CHECK(driver::LightPropertiesOf(copy) != nullptr);
+  copy.mutable_properties().Remove("a");
+  CHECK(copy.properties().size() == 2);
+
+  // All fields, made when asked for.
+  CHECK(driver::FieldsOf(m).properties == m.properties());
+  CHECK(driver::FieldsOf(m).id == "id-1");
+  CHECK(driver::LightPropertiesOf(m) == nullptr);
+  CHECK(m.size_estimate() == estimate);
+  m.set_property("a", Value(3));
+  CHECK(*m.properties().Find("a") == Value(3));
+  CHECK(driver::FieldsOf(m).properties == m.properties());
+
+  // Another field takes them along.
+  Message later("x");
+  later.set_property("a", Value(1)).set_id("an id").set_subject("s");
+  CHECK(driver::LightPropertiesOf(later) == nullptr);
+  CHECK(*later.properties().Find("a") == Value(1));
+  CHECK(later.id() == "an id");
+  later.clear(Field::kSubject);
+  CHECK(later.properties().size() == 1);
+
+  // What a copy of it asks for does not take it from who reads.
+  Message one("x");
+  one.set_property("a", Value(1));
+  const Message other = one;
+  const Properties& properties = one.properties();
+  CHECK(driver::FieldsOf(other).properties.size() == 1);
+  CHECK(properties.size() == 1);
+  CHECK(driver::LightPropertiesOf(Message())->empty());
 }
 
 TEST_CASE("messages may be freed on another thread than made them") {

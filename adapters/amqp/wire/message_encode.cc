@@ -213,6 +213,20 @@ bool PassOn(const driver::Native& native, const EncodeOptions& options,
   return true;
 }
 
+// A message that has nothing but body, key, id and simple properties.
+absl::Status WriteLight(const Message& message, const Properties& properties,
+                        const MapContents& contents,
+                        const EncodeOptions& options, Writer* writer,
+                        Bytes* rest) {
+  WriteHeader(Header(), options, writer);
+  WriteIdAndKey(message, writer);
+  if (contents.simple > 0) {
+    TIELINE_RETURN_IF_ERROR(
+        WriteApplicationProperties(properties, contents, writer));
+  }
+  return WriteBody(message, options, options.inline_limit, writer, rest);
+}
+
 absl::Status Write(const Message& message, const EncodeOptions& options,
                    Writer* writer, Bytes* rest) {
   uint32_t changed = 0;
@@ -221,10 +235,11 @@ absl::Status Write(const Message& message, const EncodeOptions& options,
       PassOn(*native, options, writer, rest)) {
     return absl::OkStatus();
   }
-  if (!driver::MayHaveFields(message)) {
-    WriteHeader(Header(), options, writer);
-    WriteIdAndKey(message, writer);
-    return WriteBody(message, options, options.inline_limit, writer, rest);
+  if (const Properties* light = driver::LightPropertiesOf(message)) {
+    const MapContents contents = LookOver(*light);
+    if (contents.composites == 0) {
+      return WriteLight(message, *light, contents, options, writer, rest);
+    }
   }
   const MessageFields& fields = driver::FieldsOf(message);
   WriteHeader(HeaderOf(fields), options, writer);

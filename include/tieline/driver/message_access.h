@@ -12,6 +12,7 @@
 #include "tieline/bytes.h"
 #include "tieline/driver/message_fields.h"
 #include "tieline/message.h"
+#include "tieline/properties.h"
 
 namespace tieline::inline v0 {
 namespace driver {
@@ -71,10 +72,10 @@ const Native* NativeOf(const Message& message, const MessageSource* source,
 const MessageFields& FieldsOf(const Message& message);
 MessageFields& MutableFieldsOf(Message& message);
 
-// False when the message certainly has nothing but body, key and perhaps an id
-// (Message::has(Field::kId), Message::id()); nothing is decoded to find out.
-// The fast path of encoders.
-bool MayHaveFields(const Message& message);
+// The properties of a message that certainly has nothing else but body, key and
+// perhaps an id (Message::has(Field::kId), Message::id(); a string); null of
+// any other. Nothing is decoded to find out. The fast path of encoders.
+const Properties* LightPropertiesOf(const Message& message);
 
 // Gives a message without an id this one; false when it has one. Up to 31
 // bytes cost no allocation.
