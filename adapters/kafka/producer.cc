@@ -6,6 +6,7 @@
 
 #include "adapters/kafka/errors.h"
 #include "adapters/kafka/sender.h"
+#include "lib/base/fetch.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -215,7 +216,13 @@ void Producer::OnReports(rd_kafka_event_t* event) {
   size_t count = 0;
   while ((count = rd_kafka_event_message_array(event, reports_.data(),
                                                reports_.size())) > 0) {
-    for (size_t i = 0; i < count; ++i) OnReport(*reports_[i]);
+    // Both were last touched when the record was given away.
+    constexpr size_t kAhead = 6;
+    for (size_t i = 0; i < count; ++i) {
+      if (i + 2 * kAhead < count) Fetch(reports_[i + 2 * kAhead], 1);
+      if (i + kAhead < count) Fetch(reports_[i + kAhead]->_private, 1);
+      OnReport(*reports_[i]);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <new>
 #include <vector>
 
+#include "lib/base/fetch.h"
 #include "lib/base/mutex.h"
 
 namespace tieline::inline v0 {
@@ -46,24 +47,13 @@ constexpr auto kClassOfStep = MakeClassOfStep();
                          : kClassOfStep[(size + kStep - 1) / kStep];
 }
 
+// Cache lines of a block that are fetched ahead: the objects begin there, and
+// the bytes of a body are asked for in order anyway.
+constexpr std::array<size_t, kClasses.size()> kFetched = {1, 4, 4, 4, 4, 4};
+
 struct Block {
   Block* next;
 };
-
-// Brings the block that comes next to this CPU, to be written: it is mostly
-// another thread that freed it.
-[[maybe_unused]] inline void Fetch(const Block* block, size_t size) {
-  constexpr size_t kLine = 64;
-  constexpr size_t kLines = 4;
-  const auto* at = reinterpret_cast<const char*>(block);
-  for (size_t i = 0; i < kLines && i * kLine < size; ++i) {
-#if defined(__x86_64__)
-    asm volatile("prefetchw %0" : : "m"(at[i * kLine]));
-#else
-    __builtin_prefetch(at + i * kLine, 1);
-#endif
-  }
-}
 
 // A chain of kBatch blocks.
 struct Shared {
@@ -181,7 +171,8 @@ void* SlabAllocate(size_t size) {
   Block* block = list.head;
   list.head = block->next;
   --list.count;
-  if (list.head != nullptr) Fetch(list.head, kClasses[c]);
+  // The next one: it is mostly another thread that freed it.
+  if (list.head != nullptr) Fetch(list.head, kFetched[c]);
   return block;
 }
 

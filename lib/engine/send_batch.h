@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "lib/base/fetch.h"
 #include "lib/base/slab.h"
 #include "tieline/sender.h"
 
@@ -60,7 +61,7 @@ class SendBatchState {
   }
   SendBatchState(const SendBatchState&) = delete;
   SendBatchState& operator=(const SendBatchState&) = delete;
-  virtual ~SendBatchState() = default;
+  virtual ~SendBatchState() { FreeMessages(); }
 
   // NOLINTNEXTLINE(misc-new-delete-overloads): the sized one is its match
   static void* operator new(size_t size) { return SlabAllocate(size); }
@@ -129,6 +130,17 @@ class SendBatchState {
     result.batch_ = this;
     ++unresolved;
     ++held;
+  }
+  // By the time that a batch goes, its messages are in no cache.
+  void FreeMessages() {
+    constexpr size_t kAhead = 4;
+    constexpr size_t kLines = 4;
+    for (size_t i = 0; i < many_.size(); ++i) {
+      if (i + kAhead < many_.size()) {
+        Fetch(many_[i + kAhead].message.rep(), kLines);
+      }
+      many_[i].message = Message();
+    }
   }
   bool MayMove() const {
     return state_.load(std::memory_order_acquire) != kFinished;

@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "lib/base/fetch.h"
 #include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "lib/engine/link.h"
@@ -213,7 +214,13 @@ absl::Time SendQueue::Next(absl::Time now, bool open) const {
 // ---- Outcomes.
 
 void SendQueue::OnOutcomes(std::span<const Outcome> outcomes) {
-  for (const Outcome& outcome : outcomes) OnOutcome(outcome);
+  constexpr size_t kAhead = 4;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    if (i + kAhead < outcomes.size()) {
+      Fetch(reinterpret_cast<const void*>(outcomes[i + kAhead].cookie), 2);
+    }
+    OnOutcome(outcomes[i]);
+  }
 }
 
 void SendQueue::OnOutcome(const Outcome& outcome) {
