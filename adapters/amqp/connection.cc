@@ -52,9 +52,9 @@ driver::Progress AmqpConnection::Run(absl::Time now) {
   if (!ended_ && connected_ && Read()) progress.worked = true;
   DeliverAll();
   requests_->Run(now);
-  engine_.Flush();
+  engine_.Flush(now);
   DeliverAll();
-  engine_.Flush();  // what the sinks did meanwhile
+  engine_.Flush(now);  // what the sinks did meanwhile
   absl::Time next = connected_ ? engine_.Tick(now)
                                : std::min(transport_->deadline(), give_up_);
   if (connected_ && Write()) progress.worked = true;

@@ -263,12 +263,14 @@ void Engine::Lost(const Condition& why) {
   handler_->OnClosed(why);
 }
 
-void Engine::Flush() {
+void Engine::Flush(absl::Time now) {
+  held_until_ = absl::InfiniteFuture();
   // Handlers may mark more while this runs.
   for (size_t i = 0; i < dirty_links_.size(); ++i) {
-    if (dirty_links_[i] != nullptr) dirty_links_[i]->Flush();
+    if (dirty_links_[i] != nullptr) dirty_links_[i]->Flush(now);
   }
   dirty_links_.clear();
+  dirty_links_.swap(held_links_);
   for (size_t i = 0; i < dirty_sessions_.size(); ++i) {
     if (dirty_sessions_[i] != nullptr) dirty_sessions_[i]->Flush();
   }
@@ -290,7 +292,7 @@ absl::Time Engine::Tick(absl::Time now) {
     ends_due_ = now + kEndPatience;
   }
   if (now >= ends_due_) GiveUpEnds();
-  absl::Time next = ends_due_;
+  absl::Time next = std::min(ends_due_, held_until_);
   if (options_.idle_timeout > absl::ZeroDuration()) {
     absl::Time limit = heard_at_ + options_.idle_timeout;
     if (now >= limit) {

@@ -18,6 +18,7 @@
 
 #include <proton/connection_driver.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -79,8 +80,9 @@ class Engine {
   void Consume(size_t n);
   // The peer will send no more.
   void CloseInput();
-  // Ends a turn: what is due goes to the output.
-  void Flush();
+  // Ends a turn: what is due at `now` goes to the output; all of it, unless
+  // told. Tick says when the rest is.
+  void Flush(absl::Time now = absl::InfiniteFuture());
   Output* output() { return &output_; }
   const Output* output() const { return &output_; }
   // Nothing more is to be read or written: hang up once the output is empty.
@@ -109,6 +111,12 @@ class Engine {
   Bytes Slice(std::string_view part) const { return input_.Slice(part); }
   const EngineOptions& options() const { return options_; }
   void AddDirty(Link* link) { dirty_links_.push_back(link); }
+  // In its flush: a dirty link holds something back until `due`, and is asked
+  // again with each turn.
+  void FlushAgain(Link* link, absl::Time due) {
+    held_links_.push_back(link);
+    held_until_ = std::min(held_until_, due);
+  }
   void AddDirty(Session* session) { dirty_sessions_.push_back(session); }
   void OpenLink(Link* link);
   void CloseLink(Link* link, const Condition& why);
@@ -162,6 +170,8 @@ class Engine {
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<Session*> by_channel_;  // by the peer's channel
   std::vector<Link*> dirty_links_;
+  std::vector<Link*> held_links_;
+  absl::Time held_until_ = absl::InfiniteFuture();
   std::vector<Session*> dirty_sessions_;
   size_t ends_owed_ = 0;  // sessions that we ended and the peer has not yet
   absl::Time ends_due_ = absl::InfiniteFuture();

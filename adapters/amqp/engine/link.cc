@@ -154,10 +154,15 @@ void Link::OnWindow() {
   if (drain_asked_ && !sending_) AnswerDrain();
 }
 
-void Link::Flush() {
+void Link::Flush(absl::Time now) {
   dirty_ = false;
   if (is_sender_ || closing_ || !has_local_handle_) return;
-  FlushSettlements();
+  if (settling_.Waits(now)) {
+    dirty_ = true;
+    session_->engine()->FlushAgain(this, settling_.due());
+  } else {
+    settling_.Write(session_->channel(), session_->engine()->output()->tail());
+  }
   FlushCredit();
 }
 

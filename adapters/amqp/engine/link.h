@@ -14,8 +14,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "adapters/amqp/engine/handlers.h"
 #include "adapters/amqp/engine/session.h"
+#include "adapters/amqp/engine/settling.h"
 #include "adapters/amqp/wire/performatives.h"
 #include "adapters/amqp/wire/writer.h"
 #include "tieline/bytes.h"
@@ -101,7 +103,8 @@ class Link {
   void OnWindow();
   void OnRemoteDetach(const Condition& why);
   void SetLocalHandle(uint32_t handle);
-  void Flush();
+  // What is due at `now` goes to the output; all of it, unless told.
+  void Flush(absl::Time now = absl::InfiniteFuture());
 
  private:
   friend class Session;
@@ -117,7 +120,6 @@ class Link {
   bool BeginIncoming(const Transfer& transfer);
   void EndIncoming(const Transfer& transfer);
   void FlushCredit();
-  void FlushSettlements();
   // Detaches with an error and drops what comes later.
   void Fail(const char* name, std::string_view description);
   void MarkDirty();
@@ -166,8 +168,7 @@ class Link {
   bool overdraft_ = false;
   uint32_t overdraft_left_ = 0;
   std::string assembly_;
-  std::vector<uint32_t> accepted_[2];  // [0] provisionally, [1] settled
-  std::vector<uint32_t> released_[2];
+  Settling settling_;
 };
 
 }  // namespace tieline::inline v0::amqp::wire

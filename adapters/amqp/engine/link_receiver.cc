@@ -156,10 +156,8 @@ bool Link::Settle(uint32_t id, const DeliveryState& state, bool settled,
   entry->cookie = cookie;
   if (settled) session_->incoming()->Remove(id);
   MarkDirty();
-  if (state.kind == Kind::kAccepted) {
-    accepted_[settled].push_back(id);
-  } else if (state.kind == Kind::kReleased) {
-    released_[settled].push_back(id);
+  if (state.kind == Kind::kAccepted || state.kind == Kind::kReleased) {
+    settling_.Add(state.kind, settled, id);
   } else {
     Disposition one;
     one.receiver = true;
@@ -169,23 +167,6 @@ bool Link::Settle(uint32_t id, const DeliveryState& state, bool settled,
     AppendFrame(session_->channel(), one, session_->engine()->output()->tail());
   }
   return true;
-}
-
-void Link::FlushSettlements() {
-  using Kind = DeliveryState::Kind;
-  for (bool settled : {false, true}) {
-    Disposition head;
-    head.receiver = true;
-    head.settled = settled;
-    for (Kind kind : {Kind::kAccepted, Kind::kReleased}) {
-      std::vector<uint32_t>& ids =
-          (kind == Kind::kAccepted ? accepted_ : released_)[settled];
-      if (ids.empty()) continue;
-      head.state.kind = kind;
-      AppendRanges(session_->channel(), head, &ids,
-                   session_->engine()->output()->tail());
-    }
-  }
 }
 
 }  // namespace tieline::inline v0::amqp::wire

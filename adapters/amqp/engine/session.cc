@@ -7,6 +7,7 @@
 
 #include "adapters/amqp/engine/engine.h"
 #include "adapters/amqp/engine/link.h"
+#include "adapters/amqp/engine/settling.h"
 
 namespace tieline::inline v0::amqp::wire {
 namespace {
@@ -178,25 +179,6 @@ void Session::Flush() {
   if (incoming_window_ <= engine_->options().incoming_window / 2) {
     SendFlow(nullptr, false, false);
   }
-}
-
-void AppendRanges(uint16_t channel, Disposition head,
-                  std::vector<uint32_t>* ids, Writer* out) {
-  auto before = [](uint32_t a, uint32_t b) {
-    return static_cast<int32_t>(a - b) < 0;
-  };
-  if (!std::is_sorted(ids->begin(), ids->end(), before)) {
-    std::sort(ids->begin(), ids->end(), before);
-  }
-  for (size_t i = 0; i < ids->size();) {
-    size_t end = i + 1;
-    while (end < ids->size() && (*ids)[end] - (*ids)[end - 1] <= 1) ++end;
-    head.first = (*ids)[i];
-    head.last = (*ids)[end - 1];
-    AppendFrame(channel, head, out);
-    i = end;
-  }
-  ids->clear();
 }
 
 }  // namespace tieline::inline v0::amqp::wire

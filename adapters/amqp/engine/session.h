@@ -99,11 +99,6 @@ class Session {
   std::vector<std::unique_ptr<Link>> links_;
 };
 
-// Writes one disposition for each run of consecutive ids; sorts `ids` by
-// serial number first, and clears it.
-void AppendRanges(uint16_t channel, Disposition head,
-                  std::vector<uint32_t>* ids, Writer* out);
-
 }  // namespace tieline::inline v0::amqp::wire
 
 #endif  // TIELINE_ADAPTERS_AMQP_ENGINE_SESSION_H_
