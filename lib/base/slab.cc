@@ -1,5 +1,6 @@
 #include "lib/base/slab.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <new>
@@ -55,10 +56,16 @@ struct Block {
   Block* next;
 };
 
-// A chain of kBatch blocks.
+// Of the batches that nobody took while so many came, half go to the heap.
+constexpr size_t kReview = 4096;
+
 struct Shared {
   Mutex mu;
+  // Chains of kBatch blocks.
   std::vector<Block*> batches ABSL_GUARDED_BY(mu);
+  size_t given ABSL_GUARDED_BY(mu) = 0;   // since the last review
+  size_t fewest ABSL_GUARDED_BY(mu) = 0;  // that there were since
+  size_t excess ABSL_GUARDED_BY(mu) = 0;  // batches not to be kept
 };
 
 Shared& SharedOf(size_t c) {
@@ -93,7 +100,14 @@ void Give(size_t c, Block* batch) {
   Shared& shared = SharedOf(c);
   {
     MutexLock lock(&shared.mu);
-    if (shared.batches.size() < SharedBatches(c)) {
+    if (++shared.given == kReview) {
+      shared.excess = shared.fewest / 2;
+      shared.given = 0;
+      shared.fewest = shared.batches.size();
+    }
+    if (shared.excess > 0) {
+      --shared.excess;
+    } else if (shared.batches.size() < SharedBatches(c)) {
       shared.batches.push_back(batch);
       return;
     }
@@ -107,6 +121,7 @@ Block* Take(size_t c) {
   if (shared.batches.empty()) return nullptr;
   Block* batch = shared.batches.back();
   shared.batches.pop_back();
+  shared.fewest = std::min(shared.fewest, shared.batches.size());
   return batch;
 }
 
@@ -160,6 +175,7 @@ bool Register() {
 void* SlabAllocate(size_t size) { return ::operator new(size); }
 void SlabFree(void* block, size_t /*size*/) { ::operator delete(block); }
 size_t SlabRoundUp(size_t size) { return size; }
+size_t SlabShared() { return 0; }
 
 #else
 
@@ -196,6 +212,16 @@ void SlabFree(void* block, size_t size) {
 size_t SlabRoundUp(size_t size) {
   const size_t c = ClassOf(size);
   return c == kClasses.size() ? size : kClasses[c];
+}
+
+size_t SlabShared() {
+  size_t bytes = 0;
+  for (size_t c = 0; c < kClasses.size(); ++c) {
+    Shared& shared = SharedOf(c);
+    MutexLock lock(&shared.mu);
+    bytes += shared.batches.size() * kBatch * kClasses[c];
+  }
+  return bytes;
 }
 
 #endif

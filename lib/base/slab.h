@@ -1,5 +1,6 @@
 // Memory for short-lived blocks that one thread makes and another frees:
 // per-thread caches that trade whole batches through a shared, bounded list.
+// What that list has too much of goes back to the heap, a batch at a time.
 //
 // Threads: any. Blocks may be freed by another thread than made them. Under
 // AddressSanitizer every block comes from the heap.
@@ -16,6 +17,8 @@ void* SlabAllocate(size_t size);
 void SlabFree(void* block, size_t size);
 // The usable size of a block that was asked for with `size`.
 size_t SlabRoundUp(size_t size);
+// Bytes of the blocks that wait in the shared list.
+size_t SlabShared();
 
 }  // namespace tieline::inline v0
 
