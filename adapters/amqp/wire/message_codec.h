@@ -65,7 +65,8 @@ struct DeliveryFacts {
 
 // The sections ahead of the properties as the last message had them. Brokers
 // write the same ones before message after message, and bytes that were found
-// well formed need no second look. For the messages of one receiver.
+// well formed need no second look. For the messages of one receiver; one thread
+// at a time.
 struct Preamble {
   static constexpr size_t kMaxSize = 128;
   std::array<char, kMaxSize> bytes;

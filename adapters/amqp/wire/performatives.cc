@@ -18,7 +18,7 @@ constexpr uint64_t kErrorCode = 0x1d;
 
 std::optional<uint32_t> OptionalUInt(ListReader* in) {
   if (!in->Has()) return std::nullopt;
-  return in->UInt(0);
+  return in->Take()->UInt();
 }
 
 // A string or a symbol: peers mix them up.
@@ -38,65 +38,6 @@ bool DecodeError(std::string_view text, DeliveryState* out) {
   out->condition.description = Text(&in);
   out->info = in.Skip();
   return in.ok() && cursor.ok();
-}
-
-uint8_t ByteAt(const char* p) { return static_cast<uint8_t>(*p); }
-
-// A number in any of its forms; false when something else comes.
-bool PlainUInt(const char** p, uint32_t* number) {
-  switch (ByteAt(*p)) {
-    case kCodeUInt0:
-      *number = 0;
-      *p += 1;
-      return true;
-    case kCodeSmallUInt:
-      *number = ByteAt(*p + 1);
-      *p += 2;
-      return true;
-    case kCodeUInt:
-      *number = Load32(*p + 1);
-      *p += 5;
-      return true;
-    default:
-      return false;
-  }
-}
-
-// A whole delivery's transfer as nearly all peers write it: handle, id, tag and
-// format are there, settled is a byte, and what else is there says nothing.
-// False, with nothing said of it, when it has another form, or has too few
-// bytes to be looked at without asking each time what is left.
-bool DecodePlain(std::string_view text, Transfer* out) {
-  constexpr size_t kHead = 3;
-  constexpr size_t kNumbers = 3 * 5;
-  constexpr size_t kTag = 2 + 32;
-  constexpr size_t kFlags = 7;
-  constexpr uint32_t kFixed = 5;  // fields up to `settled`
-  if (text.size() < kHead + kNumbers + kTag + kFlags ||
-      ByteAt(text.data()) != kCodeList8) {
-    return false;
-  }
-  const char* p = text.data() + kHead;
-  const char* const end = text.data() + 2 + ByteAt(text.data() + 1);
-  const uint32_t count = ByteAt(text.data() + 2);
-  if (count < kFixed || count > kFixed + kFlags - 1) return false;
-  uint32_t id = 0;
-  if (!PlainUInt(&p, &out->handle) || !PlainUInt(&p, &id)) return false;
-  const size_t tag_size = ByteAt(p + 1);
-  if (ByteAt(p) != kCodeBinary8 || tag_size > kTag - 2) return false;
-  out->tag = {p + 2, tag_size};
-  p += 2 + tag_size;
-  if (!PlainUInt(&p, &out->message_format)) return false;
-  const uint8_t settled = ByteAt(p++);
-  if (settled != kCodeTrue && settled != kCodeFalse) return false;
-  if (end - p != static_cast<ptrdiff_t>(count - kFixed)) return false;
-  for (; p != end; ++p) {
-    if (ByteAt(p) != kCodeNull && ByteAt(p) != kCodeFalse) return false;
-  }
-  out->delivery_id = id;
-  out->settled = settled == kCodeTrue;
-  out->payload = text.substr(static_cast<size_t>(end - text.data()));
-  return true;
 }
 
 // Writes the fields of one performative's list, in place, into room made for
@@ -195,7 +136,6 @@ void AppendLongDisposition(uint16_t channel, const Disposition& d,
 }  // namespace
 
 bool Decode(std::string_view text, Transfer* out) {
-  if (DecodePlain(text, out)) return true;
   Cursor cursor(text);
   ListReader in(&cursor);
   if (!in.Has()) return false;
