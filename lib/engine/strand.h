@@ -13,8 +13,9 @@ class Strand {
  public:
   // Runs `body` until it returns false and nobody has called meanwhile, but at
   // most `max` times: others' calls must not keep a thread in here for ever.
-  // Returns false when it left with more to do; the caller then has to see to
-  // it that someone calls again. True as well when another thread is inside.
+  // Returns false when it left with more to do: the caller then has to see to
+  // it that someone calls again. True when nothing is left to the caller: all
+  // is done, or another thread is inside and will see to it.
   template <typename Body>
   bool Run(int max, Body&& body) {
     if (calls_.fetch_add(1, std::memory_order_acq_rel) != 0) return true;

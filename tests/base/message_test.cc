@@ -2,6 +2,7 @@
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/support/catch.h"
 #include "tieline/driver/message_access.h"

@@ -116,8 +116,9 @@ struct LaneEvent {
 struct Progress {
   bool worked = false;
   absl::Time next = absl::InfiniteFuture();  // steady time
-  // Until then, also steady, the driver lets its work gather: it may be told
-  // then of settlements and credit, since nobody waits for the single one.
+  // Until then, also steady and not before `next`, the driver lets its work
+  // gather: settlements and credit that gather as well need not be told sooner,
+  // since nobody waits for the single one. All else is told at once.
   absl::Time rests_until = absl::InfinitePast();
 };
 
