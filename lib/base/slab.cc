@@ -10,7 +10,6 @@
 #include "lib/base/mutex.h"
 
 namespace tieline::inline v0 {
-namespace {
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TIELINE_SLAB_OFF 1
@@ -19,6 +18,17 @@ namespace {
 #define TIELINE_SLAB_OFF 1
 #endif
 #endif
+
+#if defined(TIELINE_SLAB_OFF)
+
+void* SlabAllocate(size_t size) { return ::operator new(size); }
+void SlabFree(void* block, size_t /*size*/) { ::operator delete(block); }
+size_t SlabRoundUp(size_t size) { return size; }
+size_t SlabShared() { return 0; }
+
+#else
+
+namespace {
 
 constexpr std::array<size_t, 6> kClasses = {64, 256, 384, 512, 640, 1152};
 constexpr size_t kBatch = 64;
@@ -43,7 +53,7 @@ constexpr std::array<uint8_t, kLargest / kStep + 1> MakeClassOfStep() {
 }
 constexpr auto kClassOfStep = MakeClassOfStep();
 
-[[maybe_unused]] size_t ClassOf(size_t size) {
+size_t ClassOf(size_t size) {
   return size > kLargest ? kClasses.size()
                          : kClassOfStep[(size + kStep - 1) / kStep];
 }
@@ -143,7 +153,7 @@ bool Register() {
   return true;
 }
 
-[[maybe_unused, gnu::noinline]] void* AllocateSlow(size_t c) {
+[[gnu::noinline]] void* AllocateSlow(size_t c) {
   if (!cache.registered && !Register()) return ::operator new(kClasses[c]);
   Cache::List& list = cache.lists[c];
   if (list.spare == nullptr) list.spare = Take(c);
@@ -157,7 +167,7 @@ bool Register() {
   return block;
 }
 
-[[maybe_unused, gnu::noinline]] bool MakeRoom(size_t c) {
+[[gnu::noinline]] bool MakeRoom(size_t c) {
   if (!cache.registered && !Register()) return false;
   Cache::List& list = cache.lists[c];
   if (list.count < kBatch) return true;
@@ -169,15 +179,6 @@ bool Register() {
 }
 
 }  // namespace
-
-#if defined(TIELINE_SLAB_OFF)
-
-void* SlabAllocate(size_t size) { return ::operator new(size); }
-void SlabFree(void* block, size_t /*size*/) { ::operator delete(block); }
-size_t SlabRoundUp(size_t size) { return size; }
-size_t SlabShared() { return 0; }
-
-#else
 
 void* SlabAllocate(size_t size) {
   const size_t c = ClassOf(size);
