@@ -17,21 +17,26 @@ void Sort(std::vector<uint32_t>* ids) {
   }
 }
 
+// `id` belongs to the run that ends with `last`.
+bool Continues(uint32_t last, uint32_t id) { return id - last <= 1; }
+
 // Where the run that begins at `begin` ends.
 size_t EndOfRun(const std::vector<uint32_t>& ids, size_t begin) {
   size_t end = begin + 1;
-  while (end < ids.size() && ids[end] - ids[end - 1] <= 1) ++end;
+  while (end < ids.size() && Continues(ids[end - 1], ids[end])) ++end;
   return end;
 }
 
 }  // namespace
 
 void Settling::Add(Kind kind, bool settled, uint32_t id) {
-  ids_[IndexOf(kind, settled)].push_back(id);
+  std::vector<uint32_t>& ids = ids_[IndexOf(kind, settled)];
+  if (ids.empty() || !Continues(ids.back(), id)) ++runs_;
+  ids.push_back(id);
   ++count_;
 }
 
-size_t Settling::Runs() {
+size_t Settling::SortedRuns() {
   size_t runs = 0;
   for (std::vector<uint32_t>& ids : ids_) {
     Sort(&ids);
@@ -43,7 +48,8 @@ size_t Settling::Runs() {
 bool Settling::Waits(absl::Time now) {
   if (count_ <= kFew || count_ >= kMost) return false;
   if (due_ == absl::InfiniteFuture()) {
-    if (Runs() * kLong <= count_) return false;
+    // Sorted, there are no more of them.
+    if (runs_ * kLong <= count_ || SortedRuns() * kLong <= count_) return false;
     due_ = now + kWait;
   }
   return now < due_;
@@ -60,6 +66,7 @@ void Settling::Write(uint16_t channel, Writer* out) {
     }
   }
   count_ = 0;
+  runs_ = 0;
   due_ = absl::InfiniteFuture();
 }
 

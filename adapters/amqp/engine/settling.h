@@ -47,10 +47,11 @@ class Settling {
   static size_t IndexOf(DeliveryState::Kind kind, bool settled) {
     return (kind == DeliveryState::Kind::kReleased ? 2 : 0) + (settled ? 1 : 0);
   }
-  size_t Runs();
+  size_t SortedRuns();
 
   std::array<std::vector<uint32_t>, kLists> ids_;
   size_t count_ = 0;
+  size_t runs_ = 0;  // in the order in which they were added
   absl::Time due_ = absl::InfiniteFuture();
 };
 
