@@ -2,7 +2,7 @@
 // thread wrote it last, or much was done since, waiting for it is most of what
 // a short piece of work takes.
 //
-// Threads: any. The memory need not be there any more.
+// Threads: any. The memory need not be there any more; null is left out.
 #ifndef TIELINE_LIB_BASE_FETCH_H_
 #define TIELINE_LIB_BASE_FETCH_H_
 
@@ -12,6 +12,7 @@ namespace tieline::inline v0 {
 
 // The first `lines` cache lines of what is at `start`, to be written.
 inline void Fetch(const void* start, size_t lines) {
+  if (start == nullptr) return;
   constexpr size_t kLine = 64;
   const auto* at = static_cast<const char*>(start);
   for (size_t i = 0; i < lines; ++i) {
