@@ -82,7 +82,7 @@ class Receiver final : public driver::ReceiverDriver {
     uint64_t upto;
   };
   static constexpr size_t kBatch = 256;  // in one turn
-  static constexpr size_t kPiece = 8;    // handed out together
+  static constexpr size_t kPiece = 4;    // handed out together
 
   // receiver.cc: life
   void Begin();
