@@ -150,7 +150,7 @@ class Relays:
 def measure(ctx, pairs):
     folder = ctx.build("release", *PROGRAMS)
     relays = Relays(ctx, folder)
-    many, few = (200_000, 30_000) if ctx.short else (1_000_000, 200_000)
+    many, few = (200_000, 30_000) if ctx.short else (1_000_000, 500_000)
     source = relays.kafka.topic()
     relays.fill(relays.kafka.url(source), many)
     kafka_settings = (f"{many:,} records of {SIZE} bytes, {HEADERS} headers, "
