@@ -30,7 +30,7 @@ class Gathering {
   // Bytes of input that are read at once.
   static constexpr size_t kPiece = 48 << 10;
   // The longest that input waits, and the shortest that is worth it.
-  static constexpr absl::Duration kWait = absl::Milliseconds(8);
+  static constexpr absl::Duration kWait = absl::Milliseconds(16);
   static constexpr absl::Duration kShortestWait = absl::Milliseconds(2);
   // Over how long input is judged; longer while it is let gather, since brokers
   // pause for tens of milliseconds now and then.
@@ -44,7 +44,7 @@ class Gathering {
   static constexpr uint64_t kManyReads = 60;
   static constexpr uint64_t kSmallRead = 4 << 10;
   // What is on its way lasts for so many waits.
-  static constexpr int kLasts = 5;
+  static constexpr int kLasts = 3;
   // Once a stream was slower for it, it is not tried again before; twice as
   // long each time that it did not outlast its trial.
   static constexpr absl::Duration kPause = absl::Seconds(1);
