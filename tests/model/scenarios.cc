@@ -1,0 +1,78 @@
+#include "tests/model/scenarios.h"
+
+namespace tieline::model {
+namespace {
+
+constexpr PlaceId kA = 0;
+constexpr PlaceId kB = 1;
+constexpr PlaceId kC = 2;
+constexpr Role kSender = {true, false};
+constexpr Role kReader = {false, true};
+
+// Both processes send and read an ordered queue; a crash, a late copy.
+Scenario Base(const char* name, std::vector<PlaceId> plan) {
+  Scenario scenario;
+  scenario.name = name;
+  scenario.plan = std::move(plan);
+  scenario.crash = true;
+  scenario.late = true;
+  return scenario;
+}
+
+Scenario WithFaults(Scenario scenario) {
+  scenario.commit_fails = true;
+  return scenario;
+}
+
+// Process 0 sends all, process 1 reads all.
+Scenario Apart(Scenario scenario) {
+  scenario.roles = {kSender, kReader};
+  scenario.producer = {0, 0, 0};
+  return scenario;
+}
+
+Scenario WithWord(Scenario scenario, uint64_t generation) {
+  scenario.word = generation;
+  return scenario;
+}
+
+Scenario Unordered(Scenario scenario) {
+  scenario.ordered = false;
+  return scenario;
+}
+
+Scenario WithKeys(Scenario scenario) {
+  scenario.producer = {0, 0, 0};
+  scenario.key = {0, 0, 1};
+  return scenario;
+}
+
+Scenario LosingRecord(Scenario scenario) {
+  scenario.crash_loses_record = true;
+  return scenario;
+}
+
+}  // namespace
+
+std::vector<Scenario> ShortScenarios() {
+  return {
+      Base("one-move", {kA, kB}),
+      WithFaults(Apart(Base("apart", {kA, kB, kA}))),
+      LosingRecord(Base("record-lost", {kA, kB})),
+  };
+}
+
+std::vector<Scenario> FullScenarios() {
+  return {
+      WithFaults(Base("back", {kA, kB, kA})),
+      Base("onwards", {kA, kB, kC}),
+      WithFaults(Apart(Base("back-apart", {kA, kB, kA}))),
+      WithFaults(Apart(Base("onwards-apart", {kA, kB, kC}))),
+      WithWord(WithFaults(Base("word", {kA, kB})), 1),
+      Unordered(Base("back-unordered", {kA, kB, kA})),
+      WithKeys(Base("back-two-keys", {kA, kB, kA})),
+      LosingRecord(Base("back-record-lost", {kA, kB, kA})),
+  };
+}
+
+}  // namespace tieline::model
