@@ -10,10 +10,7 @@ namespace {
 
 using Kind = Step::Kind;
 
-static_assert(std::has_unique_object_representations_v<
-                  std::array<uint16_t, kProcesses>> &&
-              sizeof(Copy) == 1 && sizeof(MessageState) == 1 &&
-              sizeof(Late) == 1 && sizeof(World) == 28);
+static_assert(std::has_unique_object_representations_v<World>);
 
 }  // namespace
 
@@ -53,8 +50,11 @@ void MoveModel::Emit(const Step& step, World world, std::string violation) {
   for (int p = 0; p < kProcesses; ++p) {
     if (ViewOf(world, p).state != MoveState::kSwitching) continue;
     bool unresolved = false;
-    for (int key = 0; key < kMessages; ++key) {
-      unresolved = unresolved || IsUnresolved(world, p, key);
+    for (int m = 0; m < scenario_.messages; ++m) {
+      const uint64_t generation = world.message[m].generation;
+      unresolved =
+          unresolved || (scenario_.producer[m] == p && generation != 0 &&
+                         generation < ViewOf(world, p).generation);
     }
     if (!unresolved) {
       Feed(world, p, MakeInput(Input::Kind::kNothingUnresolved));

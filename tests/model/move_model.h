@@ -102,6 +102,7 @@ struct World {
   uint8_t commit_faults_left : 1 = 0;
   uint8_t word_was_heard : 1 = 0;
   uint8_t unused : 4 = 0;
+  uint8_t padding = 0;
 
   friend bool operator==(const World& a, const World& b);
 };
