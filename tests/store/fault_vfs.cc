@@ -1,0 +1,393 @@
+#include "tests/store/fault_vfs.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <random>
+#include <vector>
+
+#include "fmt/format.h"
+#include "tests/store/temp_store.h"
+
+namespace tieline::testing {
+namespace {
+
+constexpr size_t kSector = 512;
+
+struct Write {
+  sqlite3_int64 at = 0;
+  std::string bytes;
+  bool truncates = false;  // to `at`
+};
+
+// What a file holds for certain, and what was done since.
+struct Tracked {
+  std::string durable;
+  std::vector<Write> pending;
+};
+
+void Apply(const Write& write, std::string* to) {
+  const auto at = static_cast<size_t>(write.at);
+  if (write.truncates) {
+    if (to->size() > at) to->resize(at);
+    return;
+  }
+  if (to->size() < at + write.bytes.size()) to->resize(at + write.bytes.size());
+  to->replace(at, write.bytes.size(), write.bytes);
+}
+
+}  // namespace
+
+struct FaultVfs::State {
+  mutable std::mutex mu;
+  std::string name;
+  sqlite3_vfs vfs{};
+  sqlite3_vfs* below = nullptr;
+  std::map<std::string, Tracked> files;
+  int64_t changes = 0;
+  int64_t syncs = 0;
+  int64_t cut_at = 0;
+  bool off = false;
+  int64_t fail_write = 0;
+  int64_t fail_sync = 0;
+  bool fail_syncs = false;
+  std::string space_path;
+  int64_t space = -1;
+  std::function<void()> on_sync;
+
+  // Counts a change; false when the power is off.
+  bool Change() {
+    if (off) return false;
+    ++changes;
+    if (cut_at != 0 && changes >= cut_at) off = true;
+    return !off;
+  }
+  // Whether a file may end at `end` now.
+  bool HasSpace(const std::string& path, sqlite3_int64 end) {
+    if (space < 0) return true;
+    int64_t used = 0;
+    for (const char* suffix : {"", "-wal", ".reserve"}) {
+      const std::string file = space_path + suffix;
+      struct stat found;
+      int64_t size =
+          stat(file.c_str(), &found) == 0 ? int64_t{found.st_size} : 0;
+      if (file == path) {
+        if (end <= size) return true;
+        size = end;
+      }
+      used += size;
+    }
+    return used <= space;
+  }
+};
+
+namespace {
+
+using State = FaultVfs::State;
+
+struct File {
+  sqlite3_file base;
+  State* state;
+  const char* path;     // a key of State::files
+  sqlite3_file* below;  // in the memory behind this
+};
+
+File* Of(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
+
+int Close(sqlite3_file* file) {
+  return Of(file)->below->pMethods->xClose(Of(file)->below);
+}
+
+int Read(sqlite3_file* file, void* to, int amount, sqlite3_int64 at) {
+  return Of(file)->below->pMethods->xRead(Of(file)->below, to, amount, at);
+}
+
+int WriteTo(sqlite3_file* file, const void* from, int amount,
+            sqlite3_int64 at) {
+  File* of = Of(file);
+  State* state = of->state;
+  const std::lock_guard<std::mutex> lock(state->mu);
+  if (!state->Change()) return SQLITE_IOERR_WRITE;
+  if (!state->HasSpace(of->path, at + amount)) return SQLITE_FULL;
+  const bool fails = state->fail_write > 0 && --state->fail_write == 0;
+  if (fails) amount /= 2;
+  state->files[of->path].pending.push_back(
+      {.at = at,
+       .bytes = std::string(static_cast<const char*>(from),
+                            static_cast<size_t>(amount)),
+       .truncates = false});
+  const int code = of->below->pMethods->xWrite(of->below, from, amount, at);
+  return fails ? SQLITE_IOERR_WRITE : code;
+}
+
+int Truncate(sqlite3_file* file, sqlite3_int64 size) {
+  File* of = Of(file);
+  const std::lock_guard<std::mutex> lock(of->state->mu);
+  if (!of->state->Change()) return SQLITE_IOERR_TRUNCATE;
+  of->state->files[of->path].pending.push_back(
+      {.at = size, .bytes = {}, .truncates = true});
+  return of->below->pMethods->xTruncate(of->below, size);
+}
+
+int Sync(sqlite3_file* file, int) {
+  File* of = Of(file);
+  State* state = of->state;
+  std::function<void()> call;
+  {
+    const std::lock_guard<std::mutex> lock(state->mu);
+    call = state->on_sync;
+  }
+  if (call != nullptr) call();
+  const std::lock_guard<std::mutex> lock(state->mu);
+  if (!state->Change()) return SQLITE_IOERR_FSYNC;
+  ++state->syncs;
+  if (state->fail_syncs || (state->fail_sync > 0 && --state->fail_sync == 0)) {
+    // As Linux does it: what could not be written back counts as clean from
+    // then on, is seen by who reads the file, and is written by no later sync.
+    state->files[of->path].pending.clear();
+    return SQLITE_IOERR_FSYNC;
+  }
+  // No real sync: what is durable here is what PowerCut leaves.
+  Tracked& tracked = state->files[of->path];
+  for (const Write& write : tracked.pending) Apply(write, &tracked.durable);
+  tracked.pending.clear();
+  return SQLITE_OK;
+}
+
+int FileSize(sqlite3_file* file, sqlite3_int64* size) {
+  return Of(file)->below->pMethods->xFileSize(Of(file)->below, size);
+}
+
+int Lock(sqlite3_file* file, int level) {
+  return Of(file)->below->pMethods->xLock(Of(file)->below, level);
+}
+
+int Unlock(sqlite3_file* file, int level) {
+  return Of(file)->below->pMethods->xUnlock(Of(file)->below, level);
+}
+
+int CheckReserved(sqlite3_file* file, int* out) {
+  return Of(file)->below->pMethods->xCheckReservedLock(Of(file)->below, out);
+}
+
+int Control(sqlite3_file* file, int what, void* with) {
+  // It would grow the file behind our back.
+  if (what == SQLITE_FCNTL_SIZE_HINT) return SQLITE_OK;
+  return Of(file)->below->pMethods->xFileControl(Of(file)->below, what, with);
+}
+
+int SectorSize(sqlite3_file* file) {
+  return Of(file)->below->pMethods->xSectorSize(Of(file)->below);
+}
+
+int Characteristics(sqlite3_file* file) {
+  return Of(file)->below->pMethods->xDeviceCharacteristics(Of(file)->below);
+}
+
+// Version 1: without shared memory, which an exclusive store does not need.
+const sqlite3_io_methods kMethods = {1,
+                                     Close,
+                                     Read,
+                                     WriteTo,
+                                     Truncate,
+                                     Sync,
+                                     FileSize,
+                                     Lock,
+                                     Unlock,
+                                     CheckReserved,
+                                     Control,
+                                     SectorSize,
+                                     Characteristics,
+                                     nullptr,
+                                     nullptr,
+                                     nullptr,
+                                     nullptr,
+                                     nullptr,
+                                     nullptr};
+
+State* StateOf(sqlite3_vfs* vfs) { return static_cast<State*>(vfs->pAppData); }
+
+int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
+         int* out) {
+  State* state = StateOf(vfs);
+  File* of = Of(file);
+  *of = {};
+  const std::lock_guard<std::mutex> lock(state->mu);
+  if (state->off) return SQLITE_CANTOPEN;
+  of->state = state;
+  of->below = reinterpret_cast<sqlite3_file*>(of + 1);
+  const int code =
+      state->below->xOpen(state->below, path, of->below, flags, out);
+  if (code != SQLITE_OK) return code;
+  const auto [it, fresh] =
+      state->files.try_emplace(path == nullptr ? "" : path);
+  if (fresh) it->second.durable = ReadWholeFile(it->first);
+  of->path = it->first.c_str();
+  of->base.pMethods = &kMethods;
+  return SQLITE_OK;
+}
+
+int Delete(sqlite3_vfs* vfs, const char* path, int sync) {
+  State* state = StateOf(vfs);
+  const std::lock_guard<std::mutex> lock(state->mu);
+  if (!state->Change()) return SQLITE_IOERR_DELETE;
+  const auto it = state->files.find(path);
+  if (it != state->files.end()) {
+    it->second.durable.clear();
+    it->second.pending.clear();
+  }
+  return state->below->xDelete(state->below, path, sync);
+}
+
+int Access(sqlite3_vfs* vfs, const char* path, int flags, int* out) {
+  return StateOf(vfs)->below->xAccess(StateOf(vfs)->below, path, flags, out);
+}
+
+int FullPath(sqlite3_vfs* vfs, const char* path, int size, char* out) {
+  return StateOf(vfs)->below->xFullPathname(StateOf(vfs)->below, path, size,
+                                            out);
+}
+
+int Randomness(sqlite3_vfs* vfs, int size, char* out) {
+  return StateOf(vfs)->below->xRandomness(StateOf(vfs)->below, size, out);
+}
+
+int Sleep(sqlite3_vfs* vfs, int microseconds) {
+  return StateOf(vfs)->below->xSleep(StateOf(vfs)->below, microseconds);
+}
+
+int CurrentTime(sqlite3_vfs* vfs, double* out) {
+  return StateOf(vfs)->below->xCurrentTime(StateOf(vfs)->below, out);
+}
+
+int LastError(sqlite3_vfs* vfs, int size, char* out) {
+  return StateOf(vfs)->below->xGetLastError(StateOf(vfs)->below, size, out);
+}
+
+// The part of a write that reaches the disk: some of its sectors.
+void ApplyTorn(const Write& write, std::mt19937_64* random, std::string* to) {
+  size_t from = 0;
+  while (from < write.bytes.size()) {
+    const size_t sector =
+        (static_cast<size_t>(write.at) + from) / kSector * kSector;
+    const size_t end = std::min(
+        write.bytes.size(), sector + kSector - static_cast<size_t>(write.at));
+    if ((*random)() % 2 == 0) {
+      Apply({.at = write.at + static_cast<sqlite3_int64>(from),
+             .bytes = write.bytes.substr(from, end - from),
+             .truncates = false},
+            to);
+    }
+    from = end;
+  }
+}
+
+}  // namespace
+
+FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {
+  static std::atomic<int> made{0};
+  state_->name = fmt::format("tieline-fault-{}", ++made);
+  state_->below = sqlite3_vfs_find(nullptr);
+  state_->vfs = *state_->below;
+  sqlite3_vfs& vfs = state_->vfs;
+  vfs.iVersion = 1;
+  vfs.szOsFile = static_cast<int>(sizeof(File)) + state_->below->szOsFile;
+  vfs.pNext = nullptr;
+  vfs.zName = state_->name.c_str();
+  vfs.pAppData = state_.get();
+  vfs.xOpen = Open;
+  vfs.xDelete = Delete;
+  vfs.xAccess = Access;
+  vfs.xFullPathname = FullPath;
+  vfs.xRandomness = Randomness;
+  vfs.xSleep = Sleep;
+  vfs.xCurrentTime = CurrentTime;
+  vfs.xGetLastError = LastError;
+  sqlite3_vfs_register(&vfs, 0);
+}
+
+FaultVfs::~FaultVfs() { sqlite3_vfs_unregister(&state_->vfs); }
+
+const std::string& FaultVfs::name() const { return state_->name; }
+
+void FaultVfs::CutPowerAt(int64_t n) {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  state_->cut_at = n == 0 ? 0 : state_->changes + n;
+}
+
+bool FaultVfs::power_is_off() const {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  return state_->off;
+}
+
+void FaultVfs::PowerCut(uint64_t seed) {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  std::mt19937_64 random(seed);
+  for (auto& [path, tracked] : state_->files) {
+    if (tracked.pending.empty()) continue;
+    // Of some cuts everything that was written came through, of some nothing.
+    const uint64_t mood = random() % 4;
+    for (const Write& write : tracked.pending) {
+      const uint64_t fate = mood == 0 ? 0 : mood == 1 ? 1 : random() % 3;
+      if (fate == 0) Apply(write, &tracked.durable);
+      if (fate == 2 && !write.truncates) {
+        ApplyTorn(write, &random, &tracked.durable);
+      }
+    }
+    tracked.pending.clear();
+    struct stat found;
+    if (stat(path.c_str(), &found) == 0) {
+      WriteWholeFile(path, tracked.durable);
+    }
+  }
+  state_->files.clear();
+  state_->off = false;
+  state_->cut_at = 0;
+  state_->fail_write = 0;
+  state_->fail_sync = 0;
+  state_->fail_syncs = false;
+}
+
+void FaultVfs::FailWrite(int64_t n) {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  state_->fail_write = n;
+}
+
+void FaultVfs::FailSync(int64_t n) {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  state_->fail_sync = n;
+}
+
+void FaultVfs::FailSyncs(bool fail) {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  state_->fail_syncs = fail;
+}
+
+void FaultVfs::LimitSpace(const std::string& path, int64_t bytes) {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  state_->space_path = path;
+  state_->space = bytes;
+}
+
+void FaultVfs::OnSync(std::function<void()> call) {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  state_->on_sync = std::move(call);
+}
+
+int64_t FaultVfs::syncs() const {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  return state_->syncs;
+}
+
+int64_t FaultVfs::changes() const {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  return state_->changes;
+}
+
+}  // namespace tieline::testing
