@@ -37,21 +37,24 @@ constexpr std::array<std::pair<std::string_view, const char*>, 5> kTables = {{
      "crc INTEGER NOT NULL, kind BLOB NOT NULL, json BLOB NOT NULL) STRICT"},
 }};
 
-absl::Status WriteTables(Database* database) {
+absl::Status WriteTables(Database* database, Meta meta) {
   TIELINE_RETURN_IF_ERROR(
       database->Execute("PRAGMA page_size=4096; PRAGMA journal_mode=DELETE; "
                         "PRAGMA synchronous=FULL; BEGIN"));
   for (const auto& [name, sql] : kTables) {
     TIELINE_RETURN_IF_ERROR(database->Execute(sql));
   }
-  TIELINE_ASSIGN_OR_RETURN(const std::string producer,
-                           database->Text("SELECT randomblob(16)"));
-  const Meta meta{.commits = 0, .producer = producer};
+  if (meta.producer.empty()) {
+    TIELINE_ASSIGN_OR_RETURN(meta.producer,
+                             database->Text("SELECT randomblob(16)"));
+  }
   {
     TIELINE_ASSIGN_OR_RETURN(
         Statement insert,
-        database->Prepare("INSERT INTO meta VALUES (1, 0, ?, ?)"));
-    insert.Bind(1, int64_t{CheckOf(meta)}).BindBlob(2, meta.producer);
+        database->Prepare("INSERT INTO meta VALUES (1, ?, ?, ?)"));
+    insert.Bind(1, meta.commits)
+        .Bind(2, int64_t{CheckOf(meta)})
+        .BindBlob(3, meta.producer);
     TIELINE_RETURN_IF_ERROR(insert.Run());
   }
   const std::string rest = fmt::format(
@@ -85,13 +88,14 @@ absl::Status Damaged(const Database& database, std::string_view what) {
                     database.path(), what);
 }
 
-absl::Status MakeStore(const std::string& path, const std::string& vfs) {
+absl::Status MakeStore(const std::string& path, const std::string& vfs,
+                       Meta meta) {
   const std::string fresh = path + ".new";
   TIELINE_RETURN_IF_ERROR(MakeEmptyFile(fresh));
   {
     TIELINE_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database,
                              Database::Open(fresh, vfs));
-    TIELINE_RETURN_IF_ERROR(WriteTables(database.get()));
+    TIELINE_RETURN_IF_ERROR(WriteTables(database.get(), std::move(meta)));
   }
   return MoveFile(fresh, path);
 }

@@ -12,9 +12,17 @@
 
 namespace tieline::inline v0::store {
 
+// The store's one row of `meta`.
+struct Meta {
+  uint64_t commits = 0;  // grows by one with every transaction
+  std::string producer;  // 16 random bytes, made with the file
+};
+
 // Makes a store without contents at `path`, in the place of what is there: a
-// crash leaves either that or the whole store.
-absl::Status MakeStore(const std::string& path, const std::string& vfs);
+// crash leaves either that or the whole store. A producer is made if `meta` has
+// none.
+absl::Status MakeStore(const std::string& path, const std::string& vfs,
+                       Meta meta = {});
 
 // Opens a store's file: write-ahead log, synced at each commit, and the whole
 // file locked for the time that it is open.
@@ -28,11 +36,6 @@ absl::StatusOr<std::unique_ptr<Database>> OpenDatabase(const std::string& path,
 // What SQLite's own check finds wrong: OK, or kDataLoss with the first fault.
 absl::Status CheckStructure(Database* database);
 
-// The store's one row of `meta`.
-struct Meta {
-  uint64_t commits = 0;  // grows by one with every transaction
-  std::string producer;  // 16 random bytes, made with the file
-};
 absl::StatusOr<Meta> ReadMeta(Database* database);
 uint32_t CheckOf(const Meta& meta);
 

@@ -57,9 +57,9 @@ absl::Status CheckHead(const std::string& path, std::string_view head,
   if (head.size() < kHead || head.substr(0, kMagic.size()) != kMagic) {
     if (ours) {
       return MakeStatus(absl::StatusCode::kDataLoss,
-                        "store {}: its first page is damaged; RepairStore "
-                        "keeps what can be read",
-                        path);
+                        "store {}: its first page is damaged; put a copy in "
+                        "its place, or take it and {}.lock away to begin anew",
+                        path, path);
     }
     return MakeStatus(absl::StatusCode::kFailedPrecondition,
                       "store {}: this is not a Tieline store; name another "
