@@ -10,7 +10,7 @@
 #include "lib/store/store.h"
 #include "tests/store/crash_script.h"
 #include "tests/store/fault_vfs.h"
-#include "tests/store/temp_store.h"
+#include "tests/store/temp_folder.h"
 
 namespace tieline::testing {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "fmt/format.h"
-#include "tests/store/temp_store.h"
+#include "tests/store/temp_folder.h"
 
 namespace tieline::testing {
 namespace {

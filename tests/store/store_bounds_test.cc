@@ -3,6 +3,7 @@
 
 #include "fmt/format.h"
 #include "lib/store/store.h"
+#include "tests/store/fault_vfs.h"
 #include "tests/store/temp_store.h"
 #include "tests/support/catch.h"
 
@@ -219,7 +220,9 @@ TEST_CASE("the journal is trimmed as told, and its numbers go on") {
 
 TEST_CASE("thousands of small segments are dropped in steps, and all of them") {
   const TempFolder folder;
+  FaultVfs vfs;  // for its quick syncs
   StoreOptions options = SmallStore(folder.File("s.db"));
+  options.vfs = vfs.name();
   const auto store = OpenStore(options);
   const QueueId queue = QueueOf(store.get(), "q");
   for (int i = 0; i < 1300; ++i) {
