@@ -188,6 +188,11 @@ absl::Status Database::Checkpoint() {
 }
 
 absl::Status Database::CutLog() {
+  // Never a guess: it would cut off what was committed.
+  if (log_frames_ < 0) {
+    return SqliteStatus(SQLITE_IOERR, path_, "cut the log",
+                        "its length is not known");
+  }
   sqlite3_file* log = nullptr;
   int code =
       sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);

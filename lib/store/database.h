@@ -81,7 +81,7 @@ class Database {
   // begins the log anew.
   absl::Status Checkpoint();
   // The frames of committed transactions in the log; 0 when all are written
-  // back.
+  // back, -1 while that is not known: before the first checkpoint or commit.
   int log_frames() const { return log_frames_; }
   // Cuts off the log what comes after committed transactions, so that one
   // whose sync failed is never taken for committed.
@@ -101,7 +101,7 @@ class Database {
 
   sqlite3* handle_;
   std::string path_;
-  int log_frames_ = 0;
+  int log_frames_ = -1;
 };
 
 }  // namespace tieline::inline v0::store

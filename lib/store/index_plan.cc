@@ -10,8 +10,10 @@ namespace tieline::inline v0::store {
 namespace {
 
 // Rows that one transaction drops at most, so that a trim of millions neither
-// holds up others nor fills the log.
-constexpr size_t kDropsAtOnce = 512;
+// holds up others nor writes more than the disk's reserve takes: each changes
+// up to three pages.
+constexpr int64_t kDropsAtOnce = 512;
+constexpr int64_t kPageBytes = 4096;
 constexpr uint64_t kJournalAtOnce = 4096;
 
 }  // namespace
@@ -143,17 +145,19 @@ void Index::PlanRest(const StoreBatch& batch, Draft* draft) const {
 
 void Index::PlanDrops(Draft* draft) const {
   Change& change = draft->change;
+  const auto at_once = static_cast<size_t>(
+      std::min(options_.commit_bytes / kPageBytes, kDropsAtOnce));
   std::erase_if(change.inbox,
                 [](const auto& taken) { return taken.segment.count == 0; });
   for (Change::Taken& taken : change.inbox) {
     taken.segment.id = ++draft->last_inbox_id;
   }
   for (const Drop& drop : spool_drops_) {
-    if (change.spool_drops.size() == kDropsAtOnce) break;
+    if (change.spool_drops.size() == at_once) break;
     change.spool_drops.push_back(drop.id);
   }
   for (const Drop& drop : inbox_drops_) {
-    if (change.inbox_drops.size() == kDropsAtOnce) break;
+    if (change.inbox_drops.size() == at_once) break;
     change.inbox_drops.push_back(drop.id);
   }
   for (const auto& [queue, through] : draft->trims) {
@@ -163,7 +167,7 @@ void Index::PlanDrops(Draft* draft) const {
     for (const SpoolSegment& segment : of->spool) {
       if (segment.last() > through) break;
       ++change.leaving[queue].spool;
-      if (change.spool_drops.size() < kDropsAtOnce) {
+      if (change.spool_drops.size() < at_once) {
         change.spool_drops.push_back(segment.id);
       }
     }
@@ -177,7 +181,7 @@ void Index::PlanDrops(Draft* draft) const {
       if (!old && left <= window.ids) break;
       left -= static_cast<int64_t>(segment.count);
       ++change.leaving[queue].inbox;
-      if (change.inbox_drops.size() < kDropsAtOnce) {
+      if (change.inbox_drops.size() < at_once) {
         change.inbox_drops.push_back(segment.id);
       }
     }

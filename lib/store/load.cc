@@ -47,6 +47,10 @@ absl::StatusOr<std::unique_ptr<Tables>> LoadStore(const std::string& path,
                     "(-wal) was damaged or removed, or it is an old copy",
                     tables->meta().commits, mark));
   }
+  // From here on it is known where the log ends. A full disk may leave it as
+  // it is, until the first commit.
+  const absl::Status written = database->Checkpoint();
+  if (!written.ok() && !absl::IsResourceExhausted(written)) return written;
   database->KeepLogOnClose(false);
   return tables;
 }

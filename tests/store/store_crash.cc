@@ -40,6 +40,7 @@ namespace {
 
 constexpr uint64_t kKeep = 100;
 constexpr uint64_t kMostWaiting = 8;
+constexpr absl::Duration kLongestOpening = absl::Seconds(60);
 
 struct Arguments {
   std::string kind = "power";
@@ -149,10 +150,11 @@ class Victim {
     pipe_ = ends[0];
   }
 
-  // Listens for so long, kills it, and hears what it still said. Whether it was
-  // alive until then.
-  bool Kill(absl::Duration after) {
-    const absl::Time end = Clock::System()->Steady() + after;
+  // Listens for so long, or for so long since it has checked the file, kills
+  // it, and hears what it still said. Whether it was alive until then.
+  bool Kill(absl::Duration after, bool at_work) {
+    absl::Time end = Clock::System()->Steady() + after;
+    if (at_work) end += kLongestOpening;
     bool killed = false;
     std::array<char, 4096> piece;
     while (true) {
@@ -168,7 +170,11 @@ class Victim {
       }
       const ssize_t n = read(pipe_, piece.data(), piece.size());
       if (n <= 0) break;
+      const bool opening = !found_;
       Hear({piece.data(), static_cast<size_t>(n)});
+      if (at_work && opening && found_) {
+        end = Clock::System()->Steady() + after;
+      }
     }
     close(pipe_);
     int code = 0;
@@ -219,8 +225,8 @@ int Kill(const Arguments& arguments) {
     Victim victim(folder.File("s.db"), acknowledged, asked);
     // Some die while they open the file, most at work, and the last is given
     // the time to look at it.
-    const bool last = kills + 1 == arguments.count;
-    good = victim.Kill(absl::Milliseconds(last ? 500 : random() % 60));
+    const bool at_work = kills + 1 == arguments.count || random() % 4 != 0;
+    good = victim.Kill(absl::Milliseconds(random() % 60), at_work);
     acknowledged = victim.acknowledged();
     asked = victim.asked();
     opened += victim.found() ? 1 : 0;
@@ -256,6 +262,8 @@ int Fill(const Arguments& arguments) {
         continue;
       }
       if (!absl::IsResourceExhausted(committed.status()) || was_full) {
+        std::cerr << "batch " << k + 1 << ", after a trim: " << was_full
+                  << "\n";
         return Failed(committed.status());
       }
       was_full = true;
@@ -263,6 +271,12 @@ int Fill(const Arguments& arguments) {
       const auto trimmed = (*opened)->Commit(script.Trim(k, kKeep));
       if (!trimmed.ok()) return Failed(trimmed.status());
       script.Trimmed(k, kKeep);
+      // Rows are dropped in steps.
+      int64_t held = 0;
+      do {
+        held = (*opened)->state().spool_bytes;
+        (*opened)->RunOnce();
+      } while ((*opened)->state().spool_bytes < held);
     }
   }
   nlohmann::json report = {{"acknowledged", k}, {"full", full}};
