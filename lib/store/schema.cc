@@ -15,7 +15,7 @@ namespace {
 // A segment's `prev` is the last sequence number of the one before it, or
 // where the spool began: a segment that is missing breaks the chain.
 // Blobs come last, so that what stands before them is read without them.
-// `crc` is over all other columns; see contents.cc.
+// .
 constexpr std::array<std::pair<std::string_view, const char*>, 5> kTables = {{
     {"meta",
      "CREATE TABLE meta (id INTEGER PRIMARY KEY, commits INTEGER NOT NULL, "

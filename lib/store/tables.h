@@ -62,6 +62,7 @@ class Tables {
   absl::Status VisitSpool(const Visitor& visitor);
   absl::Status VisitInbox(const Visitor& visitor);
   absl::Status WriteRows(Change* change);
+  absl::Status PutQueue(QueueId queue, const QueueRow& row);
   absl::Status WriteSpool(const Change& change);
   absl::Status WriteInbox(const Change& change);
   absl::Status WriteJournal(Change* change);

@@ -47,30 +47,25 @@ absl::Status Tables::Write(Change* change) {
 }
 
 absl::Status Tables::AddQueue(QueueId queue, const QueueRow& row) {
-  return Transact([&] {
-    put_queue_.Bind(1, int64_t{static_cast<uint32_t>(queue)})
-        .Bind(2, row.trimmed)
-        .Bind(3, row.generation.generation)
-        .Bind(4, int64_t{CheckOf(queue, row)})
-        .BindBlob(5, row.name)
-        .BindBlob(6, row.generation.digest)
-        .BindBlob(7, row.generation.record);
-    return put_queue_.Run();
-  });
+  return Transact([&] { return PutQueue(queue, row); });
+}
+
+absl::Status Tables::PutQueue(QueueId queue, const QueueRow& row) {
+  put_queue_.Bind(1, int64_t{static_cast<uint32_t>(queue)})
+      .Bind(2, row.trimmed)
+      .Bind(3, row.generation.generation)
+      .Bind(4, int64_t{CheckOf(queue, row)})
+      .BindBlob(5, row.name)
+      .BindBlob(6, row.generation.digest)
+      .BindBlob(7, row.generation.record);
+  return put_queue_.Run();
 }
 
 absl::Status Tables::WriteRows(Change* change) {
   // What frees pages comes first.
   TIELINE_RETURN_IF_ERROR(Drop(*change));
   for (const auto& [queue, row] : change->queues) {
-    put_queue_.Bind(1, int64_t{static_cast<uint32_t>(queue)})
-        .Bind(2, row.trimmed)
-        .Bind(3, row.generation.generation)
-        .Bind(4, int64_t{CheckOf(queue, row)})
-        .BindBlob(5, row.name)
-        .BindBlob(6, row.generation.digest)
-        .BindBlob(7, row.generation.record);
-    TIELINE_RETURN_IF_ERROR(put_queue_.Run());
+    TIELINE_RETURN_IF_ERROR(PutQueue(queue, row));
   }
   TIELINE_RETURN_IF_ERROR(WriteSpool(*change));
   TIELINE_RETURN_IF_ERROR(WriteInbox(*change));
