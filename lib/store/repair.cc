@@ -154,7 +154,8 @@ class Repair {
             return;
           }
           report_->inbox_ids.kept += static_cast<int64_t>(segment.count);
-          inbox_[segment.id] = {queue, std::move(segment)};
+          const int64_t id = segment.id;
+          inbox_[id] = {queue, std::move(segment)};
         }));
   }
 

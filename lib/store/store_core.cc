@@ -86,7 +86,7 @@ absl::StatusOr<QueueId> StoreCore::AddQueue(std::string_view name) {
   QueueId queue{};
   {
     const MutexLock lock(&mu_);
-    const absl::StatusOr<QueueId> found = index_->FindQueue(name);
+    absl::StatusOr<QueueId> found = index_->FindQueue(name);
     if (found.ok()) return found;
     TIELINE_RETURN_IF_ERROR(Usable());
     TIELINE_ASSIGN_OR_RETURN(queue, index_->NextQueue(name));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "lib/policy/move.h"
 
 namespace tieline::model {
@@ -112,7 +113,7 @@ class Processes {
   std::array<Role, kProcesses> roles_;
   std::deque<Local> locals_;
   std::deque<View> views_;
-  absl::flat_hash_map<Local, uint16_t> ids_;
+  absl::node_hash_map<Local, uint16_t> ids_;
   absl::flat_hash_map<uint32_t, uint16_t> next_;
 };
 

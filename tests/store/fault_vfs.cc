@@ -69,7 +69,7 @@ struct FaultVfs::State {
     return !off;
   }
   // Whether a file may end at `end` now.
-  bool HasSpace(const std::string& path, sqlite3_int64 end) {
+  bool HasSpace(const std::string& path, sqlite3_int64 end) const {
     if (space < 0) return true;
     int64_t used = 0;
     for (const char* suffix : {"", "-wal", ".reserve"}) {
