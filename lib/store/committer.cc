@@ -133,7 +133,7 @@ absl::Status StoreCore::WriteOnFullDisk(const std::vector<Waiting*>& part) {
   const bool drops =
       WithIndex([](const Index& index) { return index.HasDrops(); });
   if (part.empty() && !drops) return absl::OkStatus();
-  const absl::Status status = Write(part);
+  absl::Status status = Write(part);
   if (!IsFull(status) || !reserve_.Release()) return status;
   return Write(part);
 }

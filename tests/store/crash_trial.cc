@@ -62,17 +62,27 @@ class Trial {
         vfs_.FailSync(1 + at / 6);
       }
     }
-    if (kind_ == CrashKind::kFull) {
-      int64_t used = 0;
-      for (const char* suffix : {"", "-wal", ".reserve"}) {
-        const std::string file = options_.path + suffix;
-        if (std::filesystem::exists(file)) {
-          used += static_cast<int64_t>(std::filesystem::file_size(file));
-        }
-      }
-      vfs_.LimitSpace(options_.path,
-                      used + static_cast<int64_t>(Below(60 << 10)));
-    }
+    if (kind_ == CrashKind::kFull) FillDisk();
+  }
+
+  // Leaves little more space than what is there takes.
+  void FillDisk() {
+    int64_t used = 0;
+    for (const char* suffix : {"", "-wal"}) used += SizeOf(suffix);
+    // Others may have taken the space that a trim gave back to the disk: then
+    // the reserve can't be had, and a trim may be refused as well.
+    const int64_t reserve = SizeOf(".reserve");
+    if (reserve > 0) reserve_bytes_ = reserve;
+    has_reserve_ = reserve > 0 || Below(4) != 0;
+    if (has_reserve_) used += reserve_bytes_;
+    vfs_.LimitSpace(options_.path,
+                    used + static_cast<int64_t>(Below(60 << 10)));
+  }
+
+  int64_t SizeOf(const char* suffix) const {
+    const std::string file = options_.path + suffix;
+    if (!std::filesystem::exists(file)) return 0;
+    return static_cast<int64_t>(std::filesystem::file_size(file));
   }
 
   // False when the power went off meanwhile, or on a fault.
@@ -156,7 +166,7 @@ class Trial {
         store_->Commit(script_.Trim(at, kKeep));
     if (trimmed.ok()) {
       script_.Trimmed(at, kKeep);
-    } else if (!vfs_.power_is_off() &&
+    } else if (!vfs_.power_is_off() && has_reserve_ &&
                absl::IsResourceExhausted(trimmed.status())) {
       ++tally_->refused_trims;
       Fault(trimmed.status());
@@ -172,6 +182,8 @@ class Trial {
   std::unique_ptr<Store> store_;
   uint64_t acknowledged_ = 0;
   uint64_t asked_ = 0;
+  int64_t reserve_bytes_ = 0;
+  bool has_reserve_ = true;
 };
 
 }  // namespace
