@@ -6,6 +6,7 @@ kept whole. The short form goes through smaller ones.
 """
 
 import json
+import subprocess
 
 import accept
 
@@ -15,18 +16,18 @@ DEPENDS = ("lib/base/", "lib/policy/", "tests/model/")
 def run(ctx):
     program = (ctx.build("release", "move_model") / "tests" / "model"
                / "move_model")
-    done = ctx.run([program, "short" if ctx.short else "full"], check=False,
-                   capture_output=True, text=True)
-    figures, ok = {}, done.returncode == 0
-    for line in done.stdout.splitlines():
+    search = ctx.spawn([program, "short" if ctx.short else "full"],
+                       stdout=subprocess.PIPE, text=True)
+    figures, ok = {}, True
+    for line in search.stdout:
         one = json.loads(line)
         verdict = one["violation"] or (
             "0 violations" if one["complete"] else "not complete")
         ok = ok and one["complete"] and not one["violation"]
         figures[one["name"]] = (
-            f"{one['states']} states, {one['transitions']} transitions, "
+            f"{one['states']:,} states, {one['transitions']:,} transitions, "
             f"depth {one['depth']}: {verdict}; {one['seconds']} s, "
             f"{one['mib']} MiB")
         ctx.say(f"{one['name']}: {figures[one['name']]}")
-    return accept.Result(ok and bool(figures), figures,
-                         done.stderr.splitlines())
+    ok = search.wait() == 0 and ok and bool(figures)
+    return accept.Result(ok, figures, [] if ok else [f"see {ctx.log}"])

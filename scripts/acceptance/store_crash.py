@@ -47,7 +47,8 @@ def tmpfs(ctx, program, faults):
     if not report.get("full"):
         faults.append("tmpfs: it was never full")
     return (f"full {report.get('full')} times, trimmed each time, "
-            f"{report.get('acknowledged')} batches acknowledged, 0 lost")
+            f"{report.get('acknowledged')} batches acknowledged, all there "
+            f"at {report.get('looks')} looks")
 
 
 def run(ctx):

@@ -65,7 +65,7 @@ std::vector<Scenario> ShortScenarios() {
 std::vector<Scenario> FullScenarios() {
   return {
       WithFaults(Base("back", {kA, kB, kA})),
-      Base("onwards", {kA, kB, kC}),
+      WithFaults(Base("onwards", {kA, kB, kC})),
       WithFaults(Apart(Base("back-apart", {kA, kB, kA}))),
       WithFaults(Apart(Base("onwards-apart", {kA, kB, kC}))),
       WithWord(WithFaults(Base("word", {kA, kB})), 1),

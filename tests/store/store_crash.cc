@@ -39,6 +39,7 @@ namespace tieline::testing {
 namespace {
 
 constexpr uint64_t kKeep = 100;
+constexpr int64_t kFillLives = 5;
 constexpr uint64_t kMostWaiting = 8;
 constexpr absl::Duration kLongestOpening = absl::Seconds(60);
 
@@ -249,11 +250,13 @@ int Fill(const Arguments& arguments) {
   uint64_t k = 0;
   int64_t full = 0;
   bool was_full = false;
-  for (int life = 0; life < 5; ++life) {
+  int64_t looks = 0;
+  while (true) {
     const auto opened = Store::Open(options);
     if (!opened.ok()) return Failed(opened.status());
     const auto there = script.Verify(opened->get(), k, k);
     if (!there.ok()) return Failed(there.status());
+    if (++looks > kFillLives) break;
     for (uint64_t i = 0; i < arguments.batches; ++i) {
       const auto committed = (*opened)->Commit(script.Batch(k + 1));
       if (committed.ok()) {
@@ -279,7 +282,8 @@ int Fill(const Arguments& arguments) {
       } while ((*opened)->state().spool_bytes < held);
     }
   }
-  nlohmann::json report = {{"acknowledged", k}, {"full", full}};
+  nlohmann::json report = {
+      {"acknowledged", k}, {"full", full}, {"looks", looks}};
   std::cout << report.dump() << "\n";
   return 0;
 }
