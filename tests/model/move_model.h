@@ -57,7 +57,7 @@ struct Scenario {
 
 // Where a message is on its way from its producer.
 enum class Fate : uint8_t {
-  kTodo,      // to be sent
+  kUnsent,    // to be sent
   kInFlight,  // submitted; the broker does not have it
   kLanded,    // the broker has it, the answer is lost
   kAccepted,
@@ -65,7 +65,7 @@ enum class Fate : uint8_t {
 
 struct MessageState {
   uint8_t fate : 2 = 0;
-  uint8_t generation : 2 = 0;  // of its last submission; 0 when kTodo
+  uint8_t generation : 2 = 0;  // of its last submission; 0 when unsent
   uint8_t unused : 4 = 0;
 };
 

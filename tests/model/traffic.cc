@@ -41,7 +41,7 @@ SendTo MoveModel::WhereTo(const World& world, int p, bool unresolved) const {
 void MoveModel::ExpandSends(const World& world, int p) {
   for (int m = 0; m < scenario_.messages; ++m) {
     if (scenario_.producer[m] != p) continue;
-    if (world.message[m].fate != static_cast<uint8_t>(Fate::kTodo)) continue;
+    if (world.message[m].fate != static_cast<uint8_t>(Fate::kUnsent)) continue;
     const int key = scenario_.key[m];
     bool is_first = true;
     for (int other = 0; other < m; ++other) {
@@ -100,7 +100,7 @@ void MoveModel::ExpandOutcomes(const World& world, int m) {
   const auto become = [&](Fate fate) {
     World next = world;
     next.message[m].fate = static_cast<uint8_t>(fate);
-    if (fate == Fate::kTodo || fate == Fate::kAccepted) {
+    if (fate == Fate::kUnsent || fate == Fate::kAccepted) {
       next.message[m].generation = 0;
     }
     return next;
@@ -120,7 +120,7 @@ void MoveModel::ExpandOutcomes(const World& world, int m) {
                          scenario_.producer[late.message] == p &&
                          scenario_.key[late.message] == scenario_.key[m];
   if (message.fate == static_cast<uint8_t>(Fate::kInFlight)) {
-    World next = become(Fate::kTodo);
+    World next = become(Fate::kUnsent);
     if (is_behind) {
       if (was_left) Emit(MakeStep(Kind::kNotTaken, p, what, at), next);
       return;
@@ -129,7 +129,7 @@ void MoveModel::ExpandOutcomes(const World& world, int m) {
     AddCopy(next, m, generation);
     Emit(MakeStep(Kind::kAccept, p, what, at), next);
     if (was_left) {
-      Emit(MakeStep(Kind::kNotTaken, p, what, at), become(Fate::kTodo));
+      Emit(MakeStep(Kind::kNotTaken, p, what, at), become(Fate::kUnsent));
     }
     if (world.lates_left == 0 || generation == scenario_.plan.size()) return;
     next = become(Fate::kAccepted);
@@ -140,14 +140,14 @@ void MoveModel::ExpandOutcomes(const World& world, int m) {
     AddCopy(next, m, generation);
     Emit(Fault(MakeStep(Kind::kLand, p, what, at)), next);
     if (was_left) {
-      next = become(Fate::kTodo);
+      next = become(Fate::kUnsent);
       hide(next, false);
       Emit(Fault(MakeStep(Kind::kInDoubt, p, what, at)), next);
     }
   } else if (message.fate == static_cast<uint8_t>(Fate::kLanded)) {
     Emit(MakeStep(Kind::kAnswerLanded, p, what, at), become(Fate::kAccepted));
     if (was_left) {
-      Emit(Fault(MakeStep(Kind::kInDoubt, p, what, at)), become(Fate::kTodo));
+      Emit(Fault(MakeStep(Kind::kInDoubt, p, what, at)), become(Fate::kUnsent));
     }
   }
 }
