@@ -20,6 +20,7 @@
 #include "tieline/bus_options.h"
 #include "tieline/config.h"
 #include "tieline/metrics.h"
+#include "tieline/move.h"
 #include "tieline/receiver.h"
 #include "tieline/request.h"
 #include "tieline/route.h"
@@ -66,6 +67,17 @@ class Bus {
   absl::StatusOr<driver::Reply> Ask(std::string_view queue,
                                     driver::Request request,
                                     absl::Duration timeout);
+
+  // What `config` would move. kInvalidArgument: the config, or what it asks of
+  // a queue can't be done, with the reason (docs/move.md). Changes nothing.
+  absl::StatusOr<ChangePlan> Plan(const Config& config) const;
+  // Begins the moves of a plan: handles stay as they are and go to the new
+  // broker by themselves. The same plan again is the same move. Returns at
+  // once; errors as Plan's, and kFailedPrecondition when the bus is closed.
+  absl::StatusOr<std::unique_ptr<Moving>> Apply(const ChangePlan& plan);
+  // All that is or was moved since the bus was opened, the last move of each
+  // queue.
+  std::vector<MoveReport> moves() const;
 
   MetricsSnapshot metrics() const;
   // A copy: what it was opened with, and the queues that URLs added since.

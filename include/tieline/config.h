@@ -80,9 +80,22 @@ enum class Order : uint8_t {
 // cheap.
 enum class Tuning : uint8_t { kLatency, kThroughput };
 
+// A broker that a queue was at before.
+struct FormerBroker {
+  std::string broker;
+  uint64_t generation = 0;
+  std::string entity;  // what it was called there; empty: QueueConfig::entity
+};
+
 struct QueueConfig {
   std::string name;
   std::string broker;
+  // The number of the queue's binding to `broker`. A move is a higher number
+  // with another broker; one that was used is never bound to another broker.
+  uint64_t generation = 1;
+  // The brokers that it was at and that may not be drained, oldest first, each
+  // with a lower generation.
+  std::vector<FormerBroker> was;
   std::string entity;  // what the broker calls it; default: the name
   Order ordered = Order::kNone;
   std::string group;   // Kafka consumer group
@@ -131,11 +144,36 @@ struct RouteConfig {
   absl::Duration retry_max = absl::Seconds(10);
 };
 
+// What is done about an ordered queue whose former broker does not answer.
+enum class WhenDead : uint8_t {
+  kHold,     // the new broker is not read until the former one is drained, or
+             // the operator says to go on
+  kProceed,  // after MoveConfig::dead_after the new one is read; what the
+             // former one still has is delivered late
+};
+
+// How queues are moved.
+struct MoveConfig {
+  WhenDead when_dead = WhenDead::kHold;
+  // How long a former broker may be silent before it counts as dead.
+  absl::Duration dead_after = absl::Seconds(30);
+  // How long sends without an answer are waited for at the switch; then the
+  // connection is cut, and they are sent again.
+  absl::Duration fence_timeout = absl::Seconds(10);
+  // How long a drained broker is still listened to.
+  absl::Duration retire_time = absl::Seconds(30);
+  // Where no proof can be had: silent for so long counts as empty.
+  absl::Duration quiet_period = absl::Seconds(5);
+  // Control sockets of the other processes that use the same queues.
+  std::vector<std::string> members;
+};
+
 struct Config {
   std::map<std::string, BrokerConfig> brokers;
   std::map<std::string, QueueConfig> queues;
   std::vector<RouteConfig> routes;
   std::string state_file;
+  MoveConfig move;
 
   // kInvalidArgument lists every fault, one a line, as
   // "file:line:column: what was found, what was expected, what to do".

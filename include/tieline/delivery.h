@@ -37,6 +37,9 @@ class Delivery {
   uint32_t attempts() const { return inbound_.attempts; }
   bool redelivered() const { return inbound_.redelivered; }
   absl::Time locked_until() const { return inbound_.locked_until; }
+  // It came from a broker that the queue has left, after that one counted as
+  // drained: newer messages of its key may have been delivered before.
+  bool late() const { return inbound_.late; }
   // Partition number or session id; "" for a plain queue.
   std::string lane() const;
 

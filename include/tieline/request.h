@@ -32,6 +32,14 @@ struct Request {
     kGetSessionState,  // lane name -> state
     kSetSessionState,  // lane name, state
     kPing,             // a round trip to the broker, nothing else
+    // entity (and group) -> count: what is there and not settled, in anybody's
+    // hands or not, at a moment after it was asked; what is scheduled or
+    // deferred is left out. Known as Capabilities::drain_proof says.
+    kUndrained,
+    // entity (and group) -> count: makes certain where reading will begin (a
+    // group without a position gets the present end), and tells how much is
+    // there to be read already.
+    kFixStart,
   };
   Op op = Op::kPing;
   QueueConfig queue;  // the entity, with its settings

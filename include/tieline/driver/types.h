@@ -70,6 +70,7 @@ struct Inbound {
   int64_t position = -1;
   uint32_t attempts = 0;     // earlier deliveries, as the broker counts them
   bool redelivered = false;  // the broker says it was delivered before
+  bool late = false;         // the core's: as Delivery::late
   absl::Time locked_until = absl::InfiniteFuture();
 };
 

@@ -1,0 +1,94 @@
+// Moving queues to other brokers: what a changed config would move, and how far
+// a move has come. Values, and the handle that Bus::Apply gives; docs/move.md
+// says what a move does.
+#ifndef TIELINE_MOVE_H_
+#define TIELINE_MOVE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "tieline/config.h"
+
+namespace tieline::inline v0 {
+
+// One queue that a plan takes to another broker.
+struct PlannedMove {
+  std::string queue;
+  std::string from;  // brokers, by name
+  std::string to;
+  uint64_t from_generation = 0;
+  uint64_t to_generation = 0;
+  // What the operator should know before: what can't be proved or carried.
+  std::vector<std::string> notes;
+};
+
+// What a config would change in a bus that runs. A value; made by Bus::Plan.
+struct ChangePlan {
+  Config config;
+  std::vector<PlannedMove> moves;  // empty: nothing would move
+};
+
+// How far the move of one queue has come, and what it cost. `state` is one of
+// docs/move.md's; the counts are those of this process.
+struct MoveReport {
+  struct Stage {
+    std::string name;     // "preparing", "switching", "draining", "retiring"
+    absl::Time began;     // wall clock
+    absl::Duration took;  // until now, for the present one
+  };
+  std::string queue;
+  std::string from;
+  std::string to;
+  uint64_t generation = 0;
+  std::string state;
+  std::vector<Stage> stages;
+  // The longest time in which this process sent nothing for the queue, though
+  // there was something to send.
+  absl::Duration longest_pause = absl::ZeroDuration();
+  uint64_t in_flight = 0;  // sends without an outcome at the switch
+  uint64_t in_doubt = 0;   // of those, sent again at the new broker
+  uint64_t drained = 0;    // delivered from the old broker after the switch
+  uint64_t late = 0;       // delivered from it after its drain
+  // How the old broker was known to be empty: "exact", "offsets", "count",
+  // "unproven: quiet for 5s", or "given up"; empty until then.
+  std::string proof;
+  // Why it does not go on for now, or was refused; OK otherwise.
+  absl::Status status;
+  // At the new broker, and nothing is to be drained any more; what still comes
+  // from the old one is late.
+  bool drained_all = false;
+  // The old broker is not used any more.
+  bool over = false;
+};
+
+class BusMoves;
+
+// The moves that one Bus::Apply began. Threads: any.
+class Moving {
+ public:
+  Moving(std::shared_ptr<BusMoves> moves, std::vector<std::string> queues);
+
+  // Waits until every queue's earlier brokers are drained (what is late may
+  // still come). kDeadlineExceeded, with the state of one that is not;
+  // kFailedPrecondition from a callback.
+  absl::Status Wait(absl::Duration timeout);
+  // Undoes what is not committed yet. kFailedPrecondition: a queue has moved;
+  // going back is another move.
+  absl::Status Cancel();
+  // The operator's word: go on without a proof that the earlier brokers are
+  // empty. What they still have is delivered late when they come back.
+  void Proceed();
+  std::vector<MoveReport> reports() const;
+
+ private:
+  const std::shared_ptr<BusMoves> moves_;
+  const std::vector<std::string> queues_;
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_MOVE_H_
