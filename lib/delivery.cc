@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "lib/engine/receiver_core.h"
+#include "lib/engine/receiver_leg.h"
 
 namespace tieline::inline v0 {
 namespace {
@@ -41,7 +41,7 @@ std::string Delivery::lane() const {
 absl::Status Delivery::Settle(driver::Verb verb, std::string_view reason,
                               std::string_view detail) {
   if (core_ == nullptr) return AlreadySettled();
-  const std::shared_ptr<ReceiverCore> core = std::move(core_);
+  const std::shared_ptr<ReceiverLeg> core = std::move(core_);
   absl::Status status =
       core->Settle(inbound_, incarnation_, verb, reason, detail);
   // What the backend can't do leaves the duty where it was.
@@ -51,7 +51,7 @@ absl::Status Delivery::Settle(driver::Verb verb, std::string_view reason,
 
 absl::Status Delivery::AbandonInPlace() {
   if (core_ == nullptr) return AlreadySettled();
-  const std::shared_ptr<ReceiverCore> core = std::move(core_);
+  const std::shared_ptr<ReceiverLeg> core = std::move(core_);
   return core->AbandonInPlace(inbound_, incarnation_);
 }
 
@@ -76,7 +76,7 @@ absl::Status Delivery::Defer() { return Settle(driver::Verb::kDefer, {}, {}); }
 
 absl::Status Delivery::CompleteConfirmed(absl::Duration timeout) {
   if (core_ == nullptr) return AlreadySettled();
-  const std::shared_ptr<ReceiverCore> core = std::move(core_);
+  const std::shared_ptr<ReceiverLeg> core = std::move(core_);
   return core->SettleConfirmed(inbound_, incarnation_, driver::Verb::kComplete,
                                timeout, nullptr);
 }

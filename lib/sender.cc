@@ -31,7 +31,6 @@ void SendAndWait(SenderCore& core, SendBatchState* batch,
   core.StampIds(batch);
   const absl::Status given = core.GiveWaiting(batch, options.timeout);
   if (given.ok()) {
-    core.Poke();
     batch->WaitFinished();
     return;
   }
@@ -77,7 +76,6 @@ absl::Status Sender::SendBatch(std::vector<Message>&& messages,
     batch->Unref();
     return given;
   }
-  core_->endpoint().Schedule();
   return absl::OkStatus();
 }
 

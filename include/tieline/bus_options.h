@@ -54,6 +54,9 @@ struct BusOptions {
   // readable or the time it returned has come. Blocking calls may then be made
   // from other threads only.
   bool host_runs = false;
+  // Opens Config::state_file, which one process at a time can do. False: a tool
+  // beside the process that has it; queues are then where the config says.
+  bool keeps_state = true;
   ReconnectOptions reconnect;
   RetryBudgetOptions retry_budget;
 

@@ -20,7 +20,7 @@
 namespace tieline::inline v0 {
 
 class ProcessorCore;
-class ReceiverCore;
+class ReceiverLeg;
 
 class Delivery {
  public:
@@ -65,14 +65,14 @@ class Delivery {
   bool settled() const { return core_ == nullptr; }
 
  private:
-  friend class ReceiverCore;
+  friend class ReceiverLeg;
   friend class ProcessorCore;
   // Comes back from here, whether or not the broker redelivers.
   absl::Status AbandonInPlace();
   absl::Status Settle(driver::Verb verb, std::string_view reason,
                       std::string_view detail);
 
-  std::shared_ptr<ReceiverCore> core_;
+  std::shared_ptr<ReceiverLeg> core_;
   driver::Inbound inbound_;
   uint32_t incarnation_ = 0;
 };

@@ -29,6 +29,9 @@ struct PlannedMove {
 // What a config would change in a bus that runs. A value; made by Bus::Plan.
 struct ChangePlan {
   Config config;
+  // The operator's word that a new broker may hold messages already: they are
+  // delivered, before those that are sent there.
+  bool accepts_existing = false;
   std::vector<PlannedMove> moves;  // empty: nothing would move
 };
 

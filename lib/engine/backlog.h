@@ -2,7 +2,7 @@
 // waits to be tried again, and, in an ordered queue without a consumer that
 // keeps order itself, what waits behind that for its key.
 //
-// Threads: none of its own; ReceiverCore::mu_ guards it. Bounded by the
+// Threads: none of its own; ReceiverLeg::mu_ guards it. Bounded by the
 // receiver's credit.
 #ifndef TIELINE_LIB_ENGINE_BACKLOG_H_
 #define TIELINE_LIB_ENGINE_BACKLOG_H_

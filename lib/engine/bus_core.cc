@@ -129,7 +129,7 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
     if (closed_) return ClosedError();
     Remember(senders_, sender);
   }
-  endpoint->Attach(sender);
+  sender->Attach();
   return sender;
 }
 
@@ -143,21 +143,17 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::OpenSender(
   return MakeSender(endpoint, std::move(config), std::move(options));
 }
 
-absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
-    std::string_view queue, ReceiverOptions options) {
-  TIELINE_RETURN_IF_ERROR(options.Validate());
-  TIELINE_ASSIGN_OR_RETURN(QueueConfig config, FindQueue(queue));
-  TIELINE_ASSIGN_OR_RETURN(BrokerConfig broker, FindBroker(config.broker));
-  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
-                           EndpointFor(broker));
-  QueueConfig dead_letter = config;
-  dead_letter.entity = config.dead_letter_entity.empty()
-                           ? config.entity + ".dead-letter"
-                           : config.dead_letter_entity;
+std::shared_ptr<ReceiverLeg> BusCore::MakeReceiverLeg(
+    const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
+    ReceiverOptions options, uint8_t number) {
+  QueueConfig dead_letter = queue;
+  dead_letter.entity = queue.dead_letter_entity.empty()
+                           ? queue.entity + ".dead-letter"
+                           : queue.dead_letter_entity;
   dead_letter.ordered = Order::kNone;
   dead_letter.create = true;
-  auto make_dead_letter_sender = [weak = weak_from_this(), broker,
-                                  dead_letter]() {
+  auto make_dead_letter_sender = [weak = weak_from_this(),
+                                  broker = endpoint->broker(), dead_letter]() {
     std::shared_ptr<BusCore> self = weak.lock();
     std::shared_ptr<SenderCore> sender;
     if (self == nullptr) return sender;
@@ -168,15 +164,26 @@ absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
     return self->MakeSender(*endpoint_or, dead_letter, sender_options)
         .value_or(nullptr);
   };
+  return std::make_shared<ReceiverLeg>(
+      endpoint, std::move(queue), std::move(options),
+      std::move(make_dead_letter_sender), number);
+}
+
+absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
+    std::string_view queue, ReceiverOptions options) {
+  TIELINE_RETURN_IF_ERROR(options.Validate());
+  TIELINE_ASSIGN_OR_RETURN(QueueConfig config, FindQueue(queue));
+  TIELINE_ASSIGN_OR_RETURN(BrokerConfig broker, FindBroker(config.broker));
+  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
+                           EndpointFor(broker));
   auto receiver = std::make_shared<ReceiverCore>(
-      endpoint, std::move(config), std::move(options),
-      std::move(make_dead_letter_sender));
+      MakeReceiverLeg(endpoint, std::move(config), std::move(options), 0));
   {
     MutexLock lock(&mu_);
     if (closed_) return ClosedError();
     Remember(receivers_, receiver);
   }
-  endpoint->Attach(receiver);
+  receiver->Attach();
   return receiver;
 }
 

@@ -57,6 +57,9 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
   absl::StatusOr<std::shared_ptr<SenderCore>> MakeSender(
       const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
       SenderOptions options);
+  std::shared_ptr<ReceiverLeg> MakeReceiverLeg(
+      const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
+      ReceiverOptions options, uint8_t number);
 
   const BusOptions options_;
   Clock* const clock_;

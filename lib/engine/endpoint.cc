@@ -126,6 +126,10 @@ bool Endpoint::Turn(absl::Time now) {
     state_ = State::kWaiting;
   }
   if (state_ == State::kWaiting && now >= retry_at_) Connect(now);
+  if (lost_) {
+    DropConnection(lost_why_);
+    return true;
+  }
   before_run_ = connection_ != nullptr;
   PumpDirty(now);
   if (connection_ != nullptr) SendQuestions();
@@ -160,8 +164,10 @@ void Endpoint::TakeCommands() {
   std::vector<std::shared_ptr<EndpointUser>> attach;
   std::vector<std::shared_ptr<EndpointUser>> detach;
   bool close = false;
+  absl::Status reset;
   {
     MutexLock lock(&mu_);
+    reset = std::exchange(reset_wanted_, absl::OkStatus());
     attach.swap(attaching_);
     detach.swap(detaching_);
     std::move(new_questions_.begin(), new_questions_.end(),
@@ -201,6 +207,9 @@ void Endpoint::TakeCommands() {
     // It was this handle's own.
     close = true;
     close_by_ = context_.clock->Steady();
+  }
+  if (!reset.ok() && connection_ != nullptr && !lost_ && !close) {
+    OnLost(reset);
   }
   if (!close) return;
   if (connection_ == nullptr) {
@@ -483,6 +492,15 @@ void Endpoint::ExpireQuestions(absl::Time now) {
       ++it;
     }
   }
+}
+
+void Endpoint::Reset(absl::Status why) {
+  {
+    MutexLock lock(&mu_);
+    reset_wanted_ = std::move(why);
+  }
+  any_command_.store(true, std::memory_order_release);
+  Schedule();
 }
 
 absl::Status Endpoint::Close(absl::Duration timeout) {

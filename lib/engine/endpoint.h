@@ -102,6 +102,8 @@ class Endpoint final : public Runnable,
   void Ask(driver::Request request, ReplyCallback done,
            FindReceiver receiver = {});
 
+  // Drops the connection, if there is one, as if it had been lost for `why`.
+  void Reset(absl::Status why);
   // Closes the connection; nothing is attached any more. Returns when it is
   // closed or the time is over.
   absl::Status Close(absl::Duration timeout);
@@ -193,6 +195,7 @@ class Endpoint final : public Runnable,
   std::vector<std::shared_ptr<EndpointUser>> detaching_ ABSL_GUARDED_BY(mu_);
   std::vector<Question> new_questions_ ABSL_GUARDED_BY(mu_);
   bool close_wanted_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status reset_wanted_ ABSL_GUARDED_BY(mu_);  // OK: none
   absl::Time close_wanted_by_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   Condition closed_cv_;

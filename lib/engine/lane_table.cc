@@ -144,7 +144,8 @@ bool LaneTable::TakeGrant(uint64_t* messages, uint64_t* bytes) {
 }
 
 void LaneTable::Reset() {
-  ++incarnation_;
+  constexpr uint32_t kCount = (uint32_t{1} << kNumberShift) - 1;
+  incarnation_ = (incarnation_ & ~kCount) | ((incarnation_ + 1) & kCount);
   lanes_.clear();
   last_ = nullptr;
   closing_ = false;

@@ -1,7 +1,7 @@
 // LaneTable: the lanes of a receiver, what is unsettled on each, and the credit
 // that all have together.
 //
-// Threads: none of its own; ReceiverCore::mu_ guards it. A message costs no
+// Threads: none of its own; ReceiverLeg::mu_ guards it. A message costs no
 // look-up as long as its lane is that of the one before.
 #ifndef TIELINE_LIB_ENGINE_LANE_TABLE_H_
 #define TIELINE_LIB_ENGINE_LANE_TABLE_H_
@@ -22,12 +22,18 @@ class LaneTable {
  public:
   using Drop = std::pair<driver::Lane, uint32_t>;  // lane, epoch
 
-  // The bounds of what is granted and unsettled.
-  LaneTable(uint32_t credit, uint64_t credit_bytes)
-      : credit_(credit), credit_bytes_(credit_bytes) {}
+  // The bounds of what is granted and unsettled. `number` is the leg's, the
+  // upper byte of its incarnations.
+  LaneTable(uint32_t credit, uint64_t credit_bytes, uint8_t number)
+      : credit_(credit),
+        credit_bytes_(credit_bytes),
+        incarnation_(uint32_t{number} << kNumberShift) {}
+  static uint8_t NumberOf(uint32_t incarnation) {
+    return static_cast<uint8_t>(incarnation >> kNumberShift);
+  }
 
-  // Grows with every lost connection or link: tokens of an earlier one are
-  // stale.
+  // Grows with every lost connection or link, below the leg's number: tokens of
+  // an earlier one are stale.
   uint32_t incarnation() const { return incarnation_; }
   // The token may be settled: its lane is open, too.
   bool IsCurrent(const driver::Token& token, uint32_t incarnation);
@@ -58,6 +64,8 @@ class LaneTable {
   void Reset();
 
  private:
+  static constexpr int kNumberShift = 24;
+
   struct Info {
     uint32_t epoch = 0;
     bool announced = false;  // by an event; a plain receiver's lane is not
@@ -75,7 +83,7 @@ class LaneTable {
 
   const uint32_t credit_;
   const uint64_t credit_bytes_;
-  uint32_t incarnation_ = 0;
+  uint32_t incarnation_;
   absl::node_hash_map<uint32_t, Info> lanes_;
   Info* last_ = nullptr;
   uint32_t last_number_ = 0;

@@ -168,6 +168,11 @@ absl::Status Link::last_error() const {
   return endpoint_->last_error();
 }
 
+bool Link::is_open() const {
+  MutexLock lock(&mu_);
+  return open_;
+}
+
 Capabilities Link::capabilities() const {
   MutexLock lock(&mu_);
   return capabilities_;

@@ -73,6 +73,7 @@ class Link {
   // The link's, else the connection's.
   absl::Status last_error() const;
   Capabilities capabilities() const;
+  bool is_open() const;
   bool link_closed() const {
     return link_closed_.load(std::memory_order_acquire);
   }

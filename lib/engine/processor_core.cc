@@ -39,7 +39,7 @@ ProcessorCore::~ProcessorCore() { Join(); }
 void ProcessorCore::Start() {
   if (!options_.Validate().ok() ||
       !receiver_->SetConsumer(shared_from_this()).ok()) {
-    receiver_->endpoint().Log(
+    receiver_->Log(
         LogLevel::kError,
         fmt::format("{}: the processor was not started: bad options, or there "
                     "is one already",
@@ -52,8 +52,7 @@ void ProcessorCore::Start() {
     threads_.emplace_back([this] { Work(); });
     pthread_setname_np(threads_.back().native_handle(), "tieline-handler");
   }
-  receiver_->endpoint().MarkDirty(receiver_.get());
-  receiver_->endpoint().Poke();
+  receiver_->Poke();
 }
 
 void ProcessorCore::OnDeliveries(std::span<Inbound> deliveries,
@@ -157,9 +156,8 @@ absl::Status ProcessorCore::CallHandler(Delivery& delivery) {
     MutexLock lock(&mu_);
     ++counts_.thrown;
   }
-  receiver_->endpoint().Log(
-      LogLevel::kError,
-      fmt::format("{}: a handler threw: {}", receiver_->name(), what));
+  receiver_->Log(LogLevel::kError, fmt::format("{}: a handler threw: {}",
+                                               receiver_->name(), what));
   return absl::InternalError(what);
 }
 
@@ -197,10 +195,13 @@ void ProcessorCore::RunOne(Item item) {
 }
 
 void ProcessorCore::ForgetQueued(
+    uint32_t incarnation,
     const std::function<bool(const driver::Token&)>& gone) {
   std::vector<std::pair<driver::Token, uint32_t>> dropped;
   const auto drop = [&](const Item& item) {
-    if (!gone(item.inbound.token)) return false;
+    if (item.incarnation != incarnation || !gone(item.inbound.token)) {
+      return false;
+    }
     dropped.emplace_back(item.inbound.token, item.incarnation);
     return true;
   };
@@ -210,7 +211,8 @@ void ProcessorCore::ForgetQueued(
     for (auto& [key, state] : keys_) {
       std::erase_if(state.behind, drop);
       // Its retry was dropped by the receiver.
-      if (state.retrying && gone(state.owner)) {
+      if (state.retrying && state.incarnation == incarnation &&
+          gone(state.owner)) {
         left.push_back({key, state.owner, state.incarnation});
       }
     }
@@ -223,19 +225,20 @@ void ProcessorCore::ForgetQueued(
     });
     for (const Leaving& who : left) LeaveKey(who);
   }
-  for (const auto& [token, incarnation] : dropped) {
-    receiver_->Forget(token, incarnation);
+  for (const auto& [token, of] : dropped) {
+    receiver_->Forget(token, of);
   }
 }
 
-void ProcessorCore::OnLaneClosing(driver::Lane lane, uint32_t epoch) {
-  ForgetQueued([=](const driver::Token& token) {
+void ProcessorCore::OnLaneClosing(driver::Lane lane, uint32_t epoch,
+                                  uint32_t incarnation) {
+  ForgetQueued(incarnation, [=](const driver::Token& token) {
     return token.lane == lane && token.epoch == epoch;
   });
 }
 
-void ProcessorCore::OnLost() {
-  ForgetQueued([](const driver::Token&) { return true; });
+void ProcessorCore::OnLost(uint32_t incarnation) {
+  ForgetQueued(incarnation, [](const driver::Token&) { return true; });
 }
 
 absl::Status ProcessorCore::Stop(absl::Duration timeout) {

@@ -36,8 +36,9 @@ class ProcessorCore final : public DeliveryConsumer,
 
   void OnDeliveries(std::span<driver::Inbound> deliveries,
                     uint32_t incarnation) override;
-  void OnLaneClosing(driver::Lane lane, uint32_t epoch) override;
-  void OnLost() override;
+  void OnLaneClosing(driver::Lane lane, uint32_t epoch,
+                     uint32_t incarnation) override;
+  void OnLost(uint32_t incarnation) override;
 
  private:
   struct Item {
@@ -66,7 +67,9 @@ class ProcessorCore final : public DeliveryConsumer,
                 std::vector<Item>* late) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Admit(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LeaveKey(const Leaving& who) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void ForgetQueued(const std::function<bool(const driver::Token&)>& gone)
+  // Of the incarnation, those that are `gone`.
+  void ForgetQueued(uint32_t incarnation,
+                    const std::function<bool(const driver::Token&)>& gone)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::shared_ptr<ReceiverCore> receiver_;

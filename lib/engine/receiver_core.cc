@@ -1,7 +1,7 @@
-// What a ReceiverCore does in the strand, and its life.
 #include "lib/engine/receiver_core.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -9,381 +9,258 @@
 namespace tieline::inline v0 {
 
 using driver::Inbound;
-using driver::LaneEvent;
-using driver::LaneState;
-using driver::Settled;
+using driver::Token;
 using driver::Verb;
 
-ReceiverCore::ReceiverCore(std::shared_ptr<Endpoint> endpoint,
-                           QueueConfig queue, ReceiverOptions options,
-                           DeadLetterCopier::MakeSender make_dead_letter_sender)
-    : endpoint_(std::move(endpoint)),
-      queue_(std::move(queue)),
-      options_(std::move(options)),
-      ordered_(queue_.ordered == Order::kPerKey),
-      settle_batch_(std::clamp(options_.credit / 4, 1u, 64u)),
-      link_(endpoint_.get(), queue_, "receiver", options_.needs),
-      dead_letters_(std::move(make_dead_letter_sender), queue_.entity),
-      capability_bits_(endpoint_->driver().capabilities().bits),
-      lanes_(options_.credit, options_.credit_bytes) {}
+namespace {
 
-ReceiverCore::~ReceiverCore() = default;
+// How long one of several legs is waited for before the next is looked at.
+constexpr absl::Duration kTurn = absl::Milliseconds(2);
+// And the only one, before the legs are looked at again.
+constexpr absl::Duration kLook = absl::Milliseconds(100);
+
+absl::Status Gone(std::string_view name) {
+  return MakeStatus(absl::StatusCode::kAborted,
+                    "{}: the queue has left the broker that the message came "
+                    "from, which delivers it again",
+                    name);
+}
+
+void Add(const ReceiverMetrics& leg, ReceiverMetrics* sum) {
+  sum->received += leg.received;
+  sum->completed += leg.completed;
+  sum->abandoned += leg.abandoned;
+  sum->dead_lettered += leg.dead_lettered;
+  sum->stale += leg.stale;
+}
+
+}  // namespace
+
+ReceiverCore::ReceiverCore(std::shared_ptr<ReceiverLeg> first)
+    : first_(std::move(first)), home_(first_), legs_{first_} {}
+
+void ReceiverCore::Attach() { first_->endpoint().Attach(first_); }
+
+std::shared_ptr<ReceiverLeg> ReceiverCore::home() const {
+  if (!moved_.load(std::memory_order_acquire)) return first_;
+  MutexLock lock(&mu_);
+  return home_;
+}
+
+std::vector<std::shared_ptr<ReceiverLeg>> ReceiverCore::legs() const {
+  MutexLock lock(&mu_);
+  return legs_;
+}
+
+std::shared_ptr<ReceiverLeg> ReceiverCore::LegOf(uint32_t incarnation) const {
+  if (!moved_.load(std::memory_order_acquire)) return first_;
+  const uint8_t number = LaneTable::NumberOf(incarnation);
+  MutexLock lock(&mu_);
+  for (const auto& leg : legs_) {
+    if (leg->number() == number) return leg;
+  }
+  return nullptr;
+}
+
+// ---- All legs.
 
 absl::Status ReceiverCore::SetConsumer(
     std::shared_ptr<DeliveryConsumer> consumer) {
+  std::vector<std::shared_ptr<ReceiverLeg>> legs;
   {
     MutexLock lock(&mu_);
     if (consumer != nullptr && consumer_ != nullptr) {
       return MakeStatus(absl::StatusCode::kFailedPrecondition,
-                        "{}: there is a processor already", name());
+                        "{}: there is a processor already", home_->name());
     }
-    if (consumer != nullptr) {
-      paused_ = false;
-      pulled_.store(false);
-      backlog_.FreeKeys();
-    }
-    consumer_ = std::move(consumer);
+    consumer_ = consumer;
+    paused_ = false;
+    legs = legs_;
   }
-  endpoint_->MarkDirty(this);
-  return absl::OkStatus();
+  absl::Status first;
+  for (const auto& leg : legs) first.Update(leg->SetConsumer(consumer));
+  return first;
 }
-
-// ---- The link.
-
-void ReceiverCore::OnUp(driver::Connection* connection) {
-  link_.OnUp(connection);
-}
-
-void ReceiverCore::OpenLink(absl::Time now) {
-  driver::Connection* connection = link_.ToOpen(now);
-  if (connection == nullptr || link_.closed()) return;
-  driver_.reset();
-  driver::ReceiverSpec spec;
-  spec.queue = queue_;
-  spec.ordered = ordered_;
-  spec.max_gap = options_.max_gap;
-  spec.lane_grace = options_.lane_grace;
-  spec.browse = options_.browse;
-  auto opened = connection->OpenReceiver(spec, this);
-  if (!opened.ok()) {
-    OnClosed(opened.status());
-    return;
-  }
-  driver_ = *std::move(opened);
-  link_.OnOpening();
-}
-
-void ReceiverCore::OnOpened(const Capabilities& capabilities) {
-  capability_bits_.store(capabilities.bits, std::memory_order_release);
-  refused_ = !link_.OnOpened(capabilities).ok();
-  {
-    MutexLock lock(&mu_);
-    cv_.NotifyAll();
-  }
-  endpoint_->MarkDirty(this);
-}
-
-void ReceiverCore::CloseLink() {
-  bool close_handle = false;
-  if (!link_.BeginClose(driver_ != nullptr, &close_handle)) return;
-  if (close_handle) {
-    driver_->Close();
-  } else {
-    OnClosed(absl::OkStatus());
-  }
-}
-
-void ReceiverCore::OnClosed(const absl::Status& why) {
-  absl::Status error;
-  if (link_.OnClosed(why, &error)) {
-    MutexLock lock(&mu_);
-    cv_.NotifyAll();
-    return;
-  }
-  DropState(error);
-  endpoint_->MarkDirty(this);
-}
-
-void ReceiverCore::OnDown(const absl::Status& why) {
-  driver_.reset();
-  refused_ = false;
-  link_.OnDown(why);
-  DropState(why.ok() ? absl::UnavailableError("the receiver was closed") : why);
-}
-
-// Every token is stale from here on.
-void ReceiverCore::DropState(const absl::Status& why) {
-  pulled_.store(false);
-  std::shared_ptr<DeliveryConsumer> consumer;
-  sending_.Clear();
-  {
-    MutexLock lock(&mu_);
-    lanes_.Reset();
-    backlog_.Clear([](const Inbound&) {});
-    settling_.Clear();
-    unconfirmed_ = 0;
-    drained_ = true;
-    drain_asked_ = false;
-    for (auto& [token, waiter] : confirm_) {
-      waiter->done = true;
-      waiter->status =
-          MakeStatus(absl::StatusCode::kUnavailable,
-                     "{}: the connection went before the broker confirmed: {}",
-                     name(), MessageOf(why));
-    }
-    confirm_.clear();
-    consumer = consumer_;
-    cv_.NotifyAll();
-  }
-  if (consumer != nullptr) consumer->OnLost();
-}
-
-// ---- What the driver tells.
-
-// For the consumer, if there is one: what came before it, or is to be tried
-// again.
-std::shared_ptr<DeliveryConsumer> ReceiverCore::TakeReadyFor(
-    std::vector<Inbound>* ready) {
-  Ring<Inbound>& waiting = backlog_.ready();
-  if (consumer_ == nullptr || paused_ || waiting.empty()) return nullptr;
-  ready->reserve(waiting.size());
-  while (!waiting.empty()) ready->push_back(waiting.pop_front());
-  return consumer_;
-}
-
-void ReceiverCore::OnDeliveries(std::span<Inbound> deliveries) {
-  std::vector<Inbound> early;
-  std::shared_ptr<DeliveryConsumer> consumer;
-  uint32_t incarnation = 0;
-  bool wake = false;
-  {
-    MutexLock lock(&mu_);
-    TakeReadyFor(&early);
-    lanes_.ArrivedOnCredit(deliveries);
-    counts_.received += deliveries.size();
-    incarnation = lanes_.incarnation();
-    if (paused_) {
-      for (const Inbound& d : deliveries) Push(d.token, Verb::kRelease, {}, {});
-      endpoint_->MarkDirty(this);
-    } else if (consumer_ != nullptr) {
-      consumer = consumer_;
-    } else {
-      for (Inbound& d : deliveries) backlog_.Arrived(std::move(d));
-      wake = waiting_ > 0;
-    }
-  }
-  if (wake) cv_.NotifyAll();
-  if (consumer == nullptr) return;
-  if (!early.empty()) consumer->OnDeliveries(early, incarnation);
-  consumer->OnDeliveries(deliveries, incarnation);
-}
-
-void ReceiverCore::OnSettled(std::span<const Settled> settled) {
-  MutexLock lock(&mu_);
-  unconfirmed_ -= std::min<uint64_t>(unconfirmed_, settled.size());
-  for (const Settled& s : settled) {
-    if (s.status.code() == absl::StatusCode::kAborted) ++counts_.stale;
-    if (confirm_.empty()) continue;
-    auto it = confirm_.find(s.token);
-    if (it == confirm_.end()) continue;
-    it->second->done = true;
-    it->second->status = s.status;
-    it->second->locked_until = s.locked_until;
-    confirm_.erase(it);
-  }
-  if (others_waiting_.load() > 0) cv_.NotifyAll();
-}
-
-void ReceiverCore::OnLane(const LaneEvent& event) {
-  const bool goes =
-      event.state == LaneState::kClosing || event.state == LaneState::kClosed;
-  std::shared_ptr<DeliveryConsumer> consumer;
-  {
-    MutexLock lock(&mu_);
-    lanes_.Apply(event);
-    if (goes) {
-      consumer = consumer_;
-      // What was not handed out of a lane that goes is dropped.
-      backlog_.DropLane(event.lane, [&](const Inbound& inbound)
-                                        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-                                          lanes_.Settled(inbound.token.lane, 1);
-                                        });
-    }
-    if (event.state == LaneState::kClosed) lanes_.Forget(event.lane);
-  }
-  if (consumer != nullptr) consumer->OnLaneClosing(event.lane, event.epoch);
-  if (event.state == LaneState::kStalled) {
-    endpoint_->Log(LogLevel::kError,
-                   fmt::format("{}: lane {} is stalled: an unsettled message "
-                               "holds back {} others",
-                               name(), event.name, options_.max_gap));
-  }
-  endpoint_->MarkDirty(this);
-}
-
-void ReceiverCore::OnDrained() {
-  {
-    MutexLock lock(&mu_);
-    lanes_.Drained();
-    drained_ = true;
-    cv_.NotifyAll();
-  }
-  endpoint_->MarkDirty(this);
-}
-
-// ---- Pumping.
-
-// Under one lock: what is settled before a lane is looked at, or before the
-// close is asked for, goes to the driver before the lane is handed back or the
-// link closed.
-ReceiverCore::Work ReceiverCore::TakeWork(absl::Time now) {
-  Work work;
-  const bool closing = work.closing = link_.close_asked();
-  MutexLock lock(&mu_);
-  work.paused = paused_;
-  backlog_.RetryDue(now);
-  work.next = backlog_.NextRetry();
-  work.incarnation = lanes_.incarnation();
-  if (link_.open() && (closing || paused_)) {
-    backlog_.Clear([this](const Inbound& i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      Push(i.token, Verb::kRelease, {}, {});
-    });
-  }
-  work.consumer = TakeReadyFor(&work.ready);
-  if (waiting_ > 0 && !backlog_.ready().empty()) cv_.NotifyAll();
-  if (!link_.open()) return work;
-  work.sessions.swap(sessions_wanted_);
-  sending_.Swap(&settling_);
-  unconfirmed_ += sending_.size();
-  work.next = std::min(work.next, lanes_.TakeClosed(now, &work.drop));
-  if (paused_ || closing || refused_) return work;
-  // After a pause, what was granted must have come back first.
-  if (drain_asked_ && !drained_) return work;
-  drain_asked_ = false;
-  if (!lanes_.TakeGrant(&work.messages, &work.bytes)) {
-    work.messages = work.bytes = 0;
-  }
-  return work;
-}
-
-void ReceiverCore::Do(const Work& work) {
-  for (const std::string& session : work.sessions) {
-    const absl::Status status = driver_->AcceptLane(session);
-    if (status.ok()) continue;
-    link_.SetError(Annotate(status, name()));
-    MutexLock lock(&mu_);
-    cv_.NotifyAll();
-  }
-  SendSettlements();
-  for (const auto& [lane, epoch] : work.drop) driver_->DropLane(lane, epoch);
-  if (work.paused) AskToDrain();
-  if (work.messages > 0 || work.bytes > 0) {
-    driver_->Grant(driver::kAllLanes, static_cast<uint32_t>(work.messages),
-                   work.bytes);
-  }
-}
-
-absl::Time ReceiverCore::Pump(absl::Time now) {
-  OpenLink(now);
-  Work work = TakeWork(now);
-  if (work.consumer != nullptr) {
-    work.consumer->OnDeliveries(work.ready, work.incarnation);
-  }
-  const absl::Time next = std::min(work.next, link_.next_try());
-  if (link_.open()) Do(work);
-  // Not when it was asked for meanwhile: what was settled just before that is
-  // not sent yet.
-  if (work.closing) CloseLink();
-  return next;
-}
-
-void ReceiverCore::SendSettlements() {
-  if (sending_.empty()) return;
-  driver_->Settle(sending_.all());
-  sending_.Clear();
-}
-
-void ReceiverCore::AskToDrain() {
-  if (drain_asked_) return;
-  drain_asked_ = true;
-  {
-    MutexLock lock(&mu_);
-    drained_ = false;
-  }
-  driver_->Drain();
-}
-
-// ---- Any thread.
 
 void ReceiverCore::Pause() {
   {
     MutexLock lock(&mu_);
     paused_ = true;
   }
-  endpoint_->MarkDirty(this);
-  endpoint_->Poke();
+  for (const auto& leg : legs()) leg->Pause();
 }
 
-absl::Status ReceiverCore::WaitOpen(absl::Duration timeout) {
-  const OtherWaiter other(this);
-  return link_.WaitOpen(timeout);
+void ReceiverCore::Poke() {
+  if (!moved_.load(std::memory_order_acquire)) {
+    first_->endpoint().Poke();
+    return;
+  }
+  for (const auto& leg : legs()) leg->endpoint().Poke();
+}
+
+absl::Status ReceiverCore::Flush(absl::Duration timeout) {
+  const Deadline deadline(timeout);
+  absl::Status first;
+  for (const auto& leg : legs()) first.Update(leg->Flush(deadline.Left()));
+  return first;
 }
 
 absl::Status ReceiverCore::Close(absl::Duration timeout) {
-  const OtherWaiter other(this);
   const Deadline deadline(timeout);
-  if (link_.closed()) return absl::OkStatus();
-  absl::Status status = dead_letters_.Close(timeout);
-  link_.Refuse();
-  link_.AskToClose();
   {
     MutexLock lock(&mu_);
-    cv_.NotifyAll();
+    closed_ = true;
   }
-  endpoint_->MarkDirty(this);
-  endpoint_->Poke();
-  if (CheckMayBlock(*endpoint_).ok() && !link_.WaitClosed(deadline)) {
-    status = MakeStatus(absl::StatusCode::kDeadlineExceeded,
-                        "{}: not closed within {}", name(),
-                        absl::FormatDuration(timeout));
-  }
-  endpoint_->Detach(shared_from_this());
-  return status;
+  absl::Status first;
+  for (const auto& leg : legs()) first.Update(leg->Close(deadline.Left()));
+  return first;
 }
 
-absl::Status ReceiverCore::AcceptSession(std::string session) {
-  if (!Can(Capability::kSessions)) {
-    return MakeStatus(absl::StatusCode::kUnimplemented,
-                      "{}: this backend has no sessions", name());
+// ---- Pulling.
+
+// `take(leg, timeout)`, from the leg that has something first.
+template <typename Take>
+auto ReceiverCore::FromAnyLeg(absl::Duration timeout,
+                              const std::stop_token& stop, Take take) {
+  using Result = std::invoke_result_t<Take, ReceiverLeg&, absl::Duration>;
+  const Deadline deadline(timeout);
+  if (!moved_.load(std::memory_order_acquire)) {
+    Result result = take(*first_, timeout);
+    const bool moves = !result.ok() && absl::IsAborted(result.status());
+    if (!moves) return result;
   }
-  {
-    MutexLock lock(&mu_);
-    sessions_wanted_.push_back(std::move(session));
+  for (;;) {
+    const std::vector<std::shared_ptr<ReceiverLeg>> all = legs();
+    const absl::Duration turn = all.size() > 1 ? kTurn : kLook;
+    for (const auto& leg : all) {
+      Result result = take(*leg, std::min(turn, deadline.Left()));
+      if (result.ok() || deadline.Passed() || stop.stop_requested()) {
+        return result;
+      }
+      const absl::StatusCode code = result.status().code();
+      const bool is_home = home() == leg;
+      if (code != absl::StatusCode::kDeadlineExceeded &&
+          code != absl::StatusCode::kAborted && is_home) {
+        return result;
+      }
+    }
   }
-  endpoint_->MarkDirty(this);
-  endpoint_->Poke();
-  return absl::OkStatus();
 }
 
-bool ReceiverCore::Can(Capability c) const {
-  Capabilities now;
-  now.bits = capability_bits_.load(std::memory_order_acquire);
-  return now.has(c);
+absl::StatusOr<Delivery> ReceiverCore::Receive(absl::Duration timeout,
+                                               const std::stop_token& stop) {
+  return FromAnyLeg(timeout, stop, [&](ReceiverLeg& leg, absl::Duration left) {
+    return leg.Receive(left, stop);
+  });
 }
 
-std::string ReceiverCore::LaneName(driver::Lane lane) const {
-  MutexLock lock(&mu_);
-  return lanes_.Name(lane);
+absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveBatch(
+    size_t max, absl::Duration timeout, const std::stop_token& stop) {
+  return FromAnyLeg(timeout, stop, [&](ReceiverLeg& leg, absl::Duration left) {
+    return leg.ReceiveBatch(max, left, stop);
+  });
+}
+
+// ---- Of one leg.
+
+absl::Status ReceiverCore::CompleteAll(std::span<Delivery> deliveries) {
+  return home()->CompleteAll(deliveries);
+}
+
+Delivery ReceiverCore::MakeDelivery(Inbound inbound, uint32_t incarnation) {
+  std::shared_ptr<ReceiverLeg> leg = LegOf(incarnation);
+  // Where it is gone the incarnation fits no leg: settling says kAborted.
+  if (leg == nullptr) leg = home();
+  return leg->MakeDelivery(std::move(inbound), incarnation);
+}
+
+absl::Status ReceiverCore::Settle(Inbound& inbound, uint32_t incarnation,
+                                  Verb verb, std::string_view reason,
+                                  std::string_view detail) {
+  const std::shared_ptr<ReceiverLeg> leg = LegOf(incarnation);
+  if (leg == nullptr) return Gone(queue().name);
+  return leg->Settle(inbound, incarnation, verb, reason, detail);
+}
+
+void ReceiverCore::CompleteMany(std::span<const Token> tokens,
+                                uint32_t incarnation) {
+  if (tokens.empty()) return;
+  const std::shared_ptr<ReceiverLeg> leg = LegOf(incarnation);
+  if (leg != nullptr) leg->CompleteMany(tokens, incarnation);
+}
+
+void ReceiverCore::Forget(const Token& token, uint32_t incarnation) {
+  const std::shared_ptr<ReceiverLeg> leg = LegOf(incarnation);
+  if (leg != nullptr) leg->Forget(token, incarnation);
+}
+
+void ReceiverCore::RetryLater(Inbound inbound, uint32_t incarnation) {
+  const std::shared_ptr<ReceiverLeg> leg = LegOf(incarnation);
+  if (leg != nullptr) leg->RetryLater(std::move(inbound), incarnation);
 }
 
 ReceiverMetrics ReceiverCore::metrics() const {
+  const std::vector<std::shared_ptr<ReceiverLeg>> all = legs();
+  ReceiverMetrics sum = home()->metrics();
+  for (const auto& leg : all) {
+    if (leg == home()) continue;
+    const ReceiverMetrics one = leg->metrics();
+    Add(one, &sum);
+    sum.unsettled += one.unsettled;
+    sum.stalled_lanes += one.stalled_lanes;
+  }
   MutexLock lock(&mu_);
-  ReceiverMetrics m = counts_;
-  m.queue = queue_.name;
-  m.broker = endpoint_->broker().name;
-  m.unsettled = lanes_.unsettled();
-  m.stalled_lanes = lanes_.stalled();
-  return m;
+  Add(gone_, &sum);
+  return sum;
+}
+
+// ---- Moving.
+
+uint8_t ReceiverCore::NextNumber() {
+  MutexLock lock(&mu_);
+  const auto used = [this](uint8_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return std::any_of(legs_.begin(), legs_.end(), [number](const auto& leg) {
+      return leg->number() == number;
+    });
+  };
+  while (used(next_number_)) ++next_number_;
+  return next_number_++;
+}
+
+bool ReceiverCore::AddLeg(const std::shared_ptr<ReceiverLeg>& leg) {
+  leg->SetCredit(false);
+  std::shared_ptr<DeliveryConsumer> consumer;
+  bool paused = false;
+  {
+    MutexLock lock(&mu_);
+    if (closed_) return false;
+    legs_.push_back(leg);
+    consumer = consumer_;
+    paused = paused_;
+  }
+  moved_.store(true, std::memory_order_release);
+  // Whoever waits at the first one alone is to look at all.
+  first_->LetWaitersGo();
+  if (consumer != nullptr) leg->SetConsumer(consumer).IgnoreError();
+  if (paused) leg->Pause();
+  leg->endpoint().Attach(leg);
+  return true;
+}
+
+void ReceiverCore::SetHome(const std::shared_ptr<ReceiverLeg>& leg) {
+  MutexLock lock(&mu_);
+  home_ = leg;
+}
+
+void ReceiverCore::DropLeg(const std::shared_ptr<ReceiverLeg>& leg) {
+  {
+    MutexLock lock(&mu_);
+    const auto it = std::find(legs_.begin(), legs_.end(), leg);
+    if (it == legs_.end()) return;
+    legs_.erase(it);
+    Add(leg->metrics(), &gone_);
+  }
+  leg->Leave();
 }
 
 }  // namespace tieline::inline v0

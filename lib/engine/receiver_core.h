@@ -1,243 +1,122 @@
-// ReceiverCore: what is behind a Receiver, a Processor and a Route's source.
-// Grants credit, hands deliveries out (to Receive, or to a consumer), queues
-// settlements, retries in place and dead-letters by copy where the broker has
-// no such thing, and makes tokens stale when their lane or connection is gone.
+// ReceiverCore: what is behind a Receiver, a Processor and a Route's source: a
+// leg (ReceiverLeg) at the broker where the queue is, and, while the queue
+// moves, others at brokers that are to be drained or still listened to.
+//
+// A delivery belongs to a leg. Its incarnation says which, so that consumers
+// keep no more than that.
+//
+// Threads: any.
 #ifndef TIELINE_LIB_ENGINE_RECEIVER_CORE_H_
 #define TIELINE_LIB_ENGINE_RECEIVER_CORE_H_
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/hash/hash.h"
 #include "lib/base/deadline.h"
 #include "lib/base/mutex.h"
-#include "lib/engine/backlog.h"
-#include "lib/engine/dead_letter_copier.h"
-#include "lib/engine/endpoint.h"
-#include "lib/engine/lane_table.h"
-#include "lib/engine/link.h"
-#include "lib/engine/settlement_queue.h"
-#include "tieline/driver/driver.h"
-#include "tieline/metrics.h"
-#include "tieline/receiver.h"
+#include "lib/engine/receiver_leg.h"
 
 namespace tieline::inline v0 {
 
-// Takes deliveries as they come: all calls in the strand, without locks.
-class DeliveryConsumer {
+class ReceiverCore final : public std::enable_shared_from_this<ReceiverCore> {
  public:
-  virtual ~DeliveryConsumer() = default;
-  // Moves the messages out. Tokens are of `incarnation`. Retries in place come
-  // the same way.
-  virtual void OnDeliveries(std::span<driver::Inbound> deliveries,
-                            uint32_t incarnation) = 0;
-  // The lane goes away: forget what was not begun (ReceiverCore::Forget).
-  virtual void OnLaneClosing(driver::Lane lane, uint32_t epoch) = 0;
-  // All tokens are stale.
-  virtual void OnLost() = 0;
-};
+  // The first leg; it is not attached yet.
+  explicit ReceiverCore(std::shared_ptr<ReceiverLeg> first);
+  // Once, after it was made.
+  void Attach();
 
-class ReceiverCore final : public EndpointUser, public driver::ReceiverSink {
- public:
-  ReceiverCore(std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
-               ReceiverOptions options,
-               DeadLetterCopier::MakeSender make_dead_letter_sender);
-  ~ReceiverCore() override;
-
-  // From now on deliveries go to `consumer`; null: to Receive again.
-  // kFailedPrecondition when there is one.
+  // As ReceiverLeg's, for all legs.
   absl::Status SetConsumer(std::shared_ptr<DeliveryConsumer> consumer);
+  void Pause();
+  absl::Status Flush(absl::Duration timeout);
+  absl::Status Close(absl::Duration timeout);
 
-  // As Receiver's.
+  // From whichever leg has something.
   absl::StatusOr<Delivery> Receive(absl::Duration timeout,
                                    const std::stop_token& stop);
   absl::StatusOr<std::vector<Delivery>> ReceiveBatch(
       size_t max, absl::Duration timeout, const std::stop_token& stop);
-  Delivery MakeDelivery(driver::Inbound inbound, uint32_t incarnation);
+  absl::Status CompleteAll(std::span<Delivery> deliveries);
 
-  // Settles one. Abandon and dead-letter need the message: `inbound` is moved
-  // from for them. kAborted: stale; kUnimplemented.
+  // Of the leg that the incarnation is of; kAborted where it is gone.
+  Delivery MakeDelivery(driver::Inbound inbound, uint32_t incarnation);
   absl::Status Settle(driver::Inbound& inbound, uint32_t incarnation,
                       driver::Verb verb, std::string_view reason,
                       std::string_view detail);
-  // Abandons, keeping the message here: it comes to the consumer again after a
-  // back-off, as one attempt more, or is dead-lettered past its attempts. Also
-  // where the broker redelivers: what it sends again would come behind later
-  // messages of the key.
-  absl::Status AbandonInPlace(driver::Inbound& inbound, uint32_t incarnation);
-  // Completes what the application has in hand, under one lock; what is not
-  // this receiver's, one by one. The first error.
-  absl::Status CompleteAll(std::span<Delivery> deliveries);
-  // Completes many of one incarnation; what is stale is counted.
   void CompleteMany(std::span<const driver::Token> tokens,
                     uint32_t incarnation);
-  // Settles and waits for the broker's answer.
-  absl::Status SettleConfirmed(driver::Inbound& inbound, uint32_t incarnation,
-                               driver::Verb verb, absl::Duration timeout,
-                               absl::Time* locked_until);
-  // The delivery will not be settled: its lane is closing.
   void Forget(const driver::Token& token, uint32_t incarnation);
-  // The same, of the present incarnation: in the strand.
-  void ForgetCurrent(const driver::Token& token);
-  // Gives it to the consumer again after a back-off, as one attempt more.
   void RetryLater(driver::Inbound inbound, uint32_t incarnation);
-  // Grants no more and asks what was granted back; what still comes is
-  // released. Until the next consumer or Receive.
-  void Pause();
 
-  absl::Status Flush(absl::Duration timeout);
-  absl::Status Close(absl::Duration timeout);
-  absl::Status WaitOpen(absl::Duration timeout);
+  // Of the leg where the queue is.
+  absl::Status WaitOpen(absl::Duration timeout) {
+    return home()->WaitOpen(timeout);
+  }
   absl::StatusOr<std::vector<Delivery>> ReceiveDeferred(
-      std::vector<int64_t> positions, absl::Duration timeout);
-  absl::Status AcceptSession(std::string session);
-
-  Capabilities capabilities() const { return link_.capabilities(); }
-  bool Can(Capability c) const;
-  // False when one more failure after `attempts` earlier ones dead-letters.
-  bool WouldRetry(uint32_t attempts) const;
-  std::string LaneName(driver::Lane lane) const;
+      std::vector<int64_t> positions, absl::Duration timeout) {
+    return home()->ReceiveDeferred(std::move(positions), timeout);
+  }
+  absl::Status AcceptSession(std::string session) {
+    return home()->AcceptSession(std::move(session));
+  }
+  Capabilities capabilities() const { return home()->capabilities(); }
+  absl::Status last_error() const { return home()->last_error(); }
+  std::string name() const { return home()->name(); }
   ReceiverMetrics metrics() const;
-  const ReceiverOptions& options() const { return options_; }
-  const QueueConfig& queue() const { return queue_; }
-  Endpoint& endpoint() const { return *endpoint_; }
-  absl::Status last_error() const { return link_.last_error(); }
-  const std::string& name() const { return link_.name(); }
+  std::shared_ptr<ReceiverLeg> home() const;
+  // Has what waits for the leg's thread done: the legs' endpoints are poked.
+  void Poke();
 
-  // EndpointUser.
-  void OnUp(driver::Connection* connection) override;
-  void OnDown(const absl::Status& why) override;
-  absl::Time Pump(absl::Time now) override;
-  bool OnInlineWake() override;
-  // driver::ReceiverSink.
-  void OnOpened(const Capabilities& capabilities) override;
-  void OnDeliveries(std::span<driver::Inbound> deliveries) override;
-  void OnSettled(std::span<const driver::Settled> settled) override;
-  void OnLane(const driver::LaneEvent& event) override;
-  void OnDrained() override;
-  void OnClosed(const absl::Status& why) override;
+  bool WouldRetry(uint32_t attempts) const {
+    return first_->WouldRetry(attempts);
+  }
+  const ReceiverOptions& options() const { return first_->options(); }
+  // As it was opened: a move changes the broker and the entity.
+  const QueueConfig& queue() const { return first_->queue(); }
+  Clock* clock() const { return first_->endpoint().clock(); }
+  void Log(LogLevel level, std::string_view text) const {
+    home()->endpoint().Log(level, text);
+  }
+  // kFailedPrecondition on the runner's thread.
+  absl::Status CheckMayBlock() const {
+    return tieline::v0::CheckMayBlock(first_->endpoint());
+  }
+
+  // ---- For the move of its queue.
+  // A number for a leg, which no other has now.
+  uint8_t NextNumber();
+  // Adds a leg, paused, and attaches it; null when the receiver is closed.
+  bool AddLeg(const std::shared_ptr<ReceiverLeg>& leg);
+  // The leg where the queue is now.
+  void SetHome(const std::shared_ptr<ReceiverLeg>& leg);
+  // The leg closes and leaves by itself.
+  void DropLeg(const std::shared_ptr<ReceiverLeg>& leg);
+  std::vector<std::shared_ptr<ReceiverLeg>> legs() const;
 
  private:
-  struct Waiter {
-    bool done = false;
-    absl::Status status;
-    absl::Time locked_until = absl::InfinitePast();
-  };
-  struct TokenHash {
-    size_t operator()(const driver::Token& t) const {
-      return absl::Hash<std::pair<uint32_t, uint64_t>>()(
-          {static_cast<uint32_t>(t.lane), t.id});
-    }
-  };
-  // Counts a thread that waits for something else than deliveries.
-  class OtherWaiter {
-   public:
-    explicit OtherWaiter(ReceiverCore* core) : core_(core) {
-      core_->others_waiting_.fetch_add(1);
-    }
-    OtherWaiter(const OtherWaiter&) = delete;
-    OtherWaiter& operator=(const OtherWaiter&) = delete;
-    ~OtherWaiter() { core_->others_waiting_.fetch_sub(1); }
-
-   private:
-    ReceiverCore* const core_;
-  };
-  // What one Pump has to do.
-  struct Work {
-    bool closing = false;
-    bool paused = false;
-    std::shared_ptr<DeliveryConsumer> consumer;
-    std::vector<driver::Inbound> ready;  // for the consumer
-    uint32_t incarnation = 0;
-    std::vector<std::string> sessions;
-    std::vector<LaneTable::Drop> drop;
-    uint64_t messages = 0;
-    uint64_t bytes = 0;
-    absl::Time next = absl::InfiniteFuture();
-  };
-
-  // Settling (receiver_settle.cc).
-  absl::Status CheckToken(const driver::Token& token, uint32_t incarnation)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Stale() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Push(const driver::Token& token, driver::Verb verb,
-            std::string_view reason, std::string_view detail)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Count(driver::Verb verb) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // After the lock was left: has what was queued sent soon.
-  void Nudge(size_t before, size_t after);
-  absl::Status DeadLetterByCopy(driver::Inbound& inbound, uint32_t incarnation,
-                                std::string_view reason,
-                                std::string_view detail);
-  void FinishDeadLetter(const SendResult& result, driver::Inbound inbound,
-                        uint32_t incarnation);
-  void ScheduleRetry(driver::Inbound inbound)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-
-  // Handing out (receiver_pull.cc).
+  std::shared_ptr<ReceiverLeg> LegOf(uint32_t incarnation) const;
   template <typename Take>
-  absl::Status AwaitReady(absl::Duration timeout, const std::stop_token& stop,
-                          Take take);
-  void TakeOne(Delivery* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void TakeMany(size_t max, std::vector<Delivery>* out)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void WaitForReady(const Deadline& deadline, const std::stop_token& stop);
-  bool SpinForWake();
-  absl::Status ReceiveError() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  auto FromAnyLeg(absl::Duration timeout, const std::stop_token& stop,
+                  Take take);
 
-  // In the strand (receiver_core.cc).
-  void OpenLink(absl::Time now);
-  void CloseLink();
-  Work TakeWork(absl::Time now);
-  std::shared_ptr<DeliveryConsumer> TakeReadyFor(
-      std::vector<driver::Inbound>* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Do(const Work& work);
-  void SendSettlements();
-  void AskToDrain();
-  void DropState(const absl::Status& why);
-
-  const std::shared_ptr<Endpoint> endpoint_;
-  const QueueConfig queue_;
-  const ReceiverOptions options_;
-  const bool ordered_;
-  const uint32_t settle_batch_;
-  Link link_;
-  DeadLetterCopier dead_letters_;
-
-  // In the strand.
-  std::unique_ptr<driver::ReceiverDriver> driver_;
-  bool drain_asked_ = false;
-  bool refused_ = false;  // the link lacks what is needed
-  SettlementQueue sending_;
-
-  std::atomic<uint64_t> capability_bits_;
-  // Threads that wait for something else than deliveries.
-  std::atomic<int> others_waiting_{0};
-  // Where the driver runs inline: a thread asked by Receive and will ask again,
-  // so that nobody else need look for what came, unless others wait.
-  std::atomic<bool> pulled_{false};
-  std::atomic<bool> inline_wake_{false};
-  std::atomic<int> spinning_{0};
+  // Never another; where the queue never moved it is the only one.
+  const std::shared_ptr<ReceiverLeg> first_;
+  std::atomic<bool> moved_{false};
 
   mutable Mutex mu_;
-  Condition cv_;
+  std::shared_ptr<ReceiverLeg> home_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<ReceiverLeg>> legs_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<DeliveryConsumer> consumer_ ABSL_GUARDED_BY(mu_);
-  Backlog backlog_ ABSL_GUARDED_BY(mu_);
-  LaneTable lanes_ ABSL_GUARDED_BY(mu_);
-  SettlementQueue settling_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<driver::Token, std::shared_ptr<Waiter>, TokenHash>
-      confirm_ ABSL_GUARDED_BY(mu_);
-  uint64_t unconfirmed_ ABSL_GUARDED_BY(mu_) = 0;
-  int waiting_ ABSL_GUARDED_BY(mu_) = 0;
   bool paused_ ABSL_GUARDED_BY(mu_) = false;
-  bool drained_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<std::string> sessions_wanted_ ABSL_GUARDED_BY(mu_);
-  ReceiverMetrics counts_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  uint8_t next_number_ ABSL_GUARDED_BY(mu_) = 1;
+  // Of legs that are gone.
+  ReceiverMetrics gone_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace tieline::inline v0

@@ -22,10 +22,19 @@ constexpr size_t kClockEvery = 32;
 // Handed over together, at most: the first need not wait for the last.
 constexpr size_t kHandOver = 8;
 
-uint64_t TokenHash(const Token& t) {
-  return absl::Hash<std::pair<uint64_t, uint64_t>>()(
-      {static_cast<uint64_t>(t.lane) << 32 | t.epoch, t.id});
+uint64_t TokenHash(const Token& t, uint32_t incarnation) {
+  return absl::Hash<std::tuple<uint64_t, uint64_t, uint32_t>>()(
+      {static_cast<uint64_t>(t.lane) << 32 | t.epoch, t.id, incarnation});
 }
+
+// A key, as one leg delivers it.
+uint64_t KeyHash(const Inbound& inbound, uint32_t incarnation) {
+  return std::hash<std::string_view>()(inbound.message.key()) +
+         LaneTable::NumberOf(incarnation);
+}
+
+// Says in the message that newer ones of its key may have gone before it.
+constexpr std::string_view kLateProperty = "tieline-late";
 
 }  // namespace
 
@@ -45,7 +54,7 @@ RouteCore::~RouteCore() = default;
 
 absl::Status RouteCore::Start() {
   TIELINE_RETURN_IF_ERROR(source_->SetConsumer(shared_from_this()));
-  source_->endpoint().Poke();
+  source_->Poke();
   return absl::OkStatus();
 }
 
@@ -53,7 +62,7 @@ absl::Status RouteCore::Start() {
 
 void RouteCore::OnDeliveries(std::span<Inbound> deliveries,
                              uint32_t incarnation) {
-  const absl::Time now = source_->endpoint().clock()->Steady();
+  const absl::Time now = source_->clock()->Steady();
   while (!deliveries.empty()) {
     const size_t n = std::min(deliveries.size(), kHandOver);
     if (!HandOver(deliveries.first(n), incarnation, now)) break;
@@ -85,32 +94,34 @@ bool RouteCore::HandOver(std::span<Inbound> deliveries, uint32_t incarnation,
     // A failed transform leaves work that is not done under the lock.
     deferred = !retry_later_.empty() || !failed_.empty();
   }
-  source_->CompleteMany(out.dropped, incarnation);
-  Send(std::move(out), incarnation, delivered_at);
+  CompleteDropped(out.dropped);
+  Send(std::move(out), delivered_at);
   if (deferred) RunDeferredWork();
   return true;
 }
 
 void RouteCore::Admit(Inbound inbound, uint32_t incarnation, Outgoing* out) {
   uint64_t key = 0;
-  if (IsBlocked(inbound, &key)) {
+  if (inbound.late) inbound.message.set_property(kLateProperty, Value(true));
+  if (IsBlocked(inbound, incarnation, &key)) {
     Blocked& blocked = blocked_[key];
     if (blocked.first != inbound.token) {
       blocked.behind.push_back(std::move(inbound));
       return;
     }
     // The one that the key waits for: let it try again.
-    if (Prepare(inbound, incarnation, out)) Unblock(key, incarnation, out);
+    if (Prepare(inbound, incarnation, out)) Unblock(key, out);
     return;
   }
   Prepare(inbound, incarnation, out);
 }
 
-bool RouteCore::IsBlocked(const Inbound& inbound, uint64_t* key) {
+bool RouteCore::IsBlocked(const Inbound& inbound, uint32_t incarnation,
+                          uint64_t* key) {
   if (blocked_.empty() || !ordered_ || !inbound.message.has(Field::kKey)) {
     return false;
   }
-  *key = std::hash<std::string_view>()(inbound.message.key());
+  *key = KeyHash(inbound, incarnation);
   return blocked_.contains(*key);
 }
 
@@ -133,6 +144,7 @@ absl::StatusOr<Verdict> RouteCore::Change(Message& message) {
 bool RouteCore::Prepare(Inbound& inbound, uint32_t incarnation, Outgoing* out) {
   Item item;
   item.token = inbound.token;
+  item.incarnation = incarnation;
   if (!changes_) {
     out->messages.push_back(std::move(inbound.message));
     out->items.push_back(std::move(item));
@@ -144,9 +156,9 @@ bool RouteCore::Prepare(Inbound& inbound, uint32_t incarnation, Outgoing* out) {
     OnFailure(inbound, incarnation, verdict.status());
     return false;
   }
-  failures_.erase(TokenHash(inbound.token));
+  failures_.erase(TokenHash(inbound.token, incarnation));
   if (*verdict == Verdict::kDrop) {
-    out->dropped.push_back(inbound.token);
+    out->dropped.push_back(std::move(item));
     return true;
   }
   item.original = std::move(inbound.message);
@@ -159,12 +171,13 @@ void RouteCore::OnFailure(Inbound& inbound, uint32_t incarnation,
                           const absl::Status& why) {
   ++metrics_.failed_attempts;
   last_failure_ = why;
-  const uint64_t id = TokenHash(inbound.token);
-  failures_[id].token = inbound.token;
-  const uint32_t failures = ++failures_[id].count;
+  const uint64_t id = TokenHash(inbound.token, incarnation);
+  Failures& of = failures_[id];
+  of.token = inbound.token;
+  of.incarnation = incarnation;
+  const uint32_t failures = ++of.count;
   const bool keyed = ordered_ && inbound.message.has(Field::kKey);
-  const uint64_t key =
-      keyed ? std::hash<std::string_view>()(inbound.message.key()) : 0;
+  const uint64_t key = keyed ? KeyHash(inbound, incarnation) : 0;
   if (config_.dead_letter_after > 0 && failures >= config_.dead_letter_after) {
     failures_.erase(id);
     ++metrics_.dead_lettered;
@@ -174,14 +187,19 @@ void RouteCore::OnFailure(Inbound& inbound, uint32_t incarnation,
     if (keyed) expired_keys_.push_back(key);
     return;
   }
-  if (keyed) blocked_[key].first = inbound.token;
+  if (keyed) {
+    Blocked& blocked = blocked_[key];
+    blocked.first = inbound.token;
+    blocked.incarnation = incarnation;
+  }
   retry_later_.push_back({std::move(inbound), incarnation});
 }
 
 // What waited behind a key's first message goes on, in order.
-void RouteCore::Unblock(uint64_t key, uint32_t incarnation, Outgoing* out) {
+void RouteCore::Unblock(uint64_t key, Outgoing* out) {
   auto it = blocked_.find(key);
   if (it == blocked_.end()) return;
+  const uint32_t incarnation = it->second.incarnation;
   std::deque<Inbound> behind = std::move(it->second.behind);
   blocked_.erase(it);
   while (!behind.empty()) {
@@ -195,13 +213,17 @@ void RouteCore::Unblock(uint64_t key, uint32_t incarnation, Outgoing* out) {
   }
 }
 
-void RouteCore::Send(Outgoing out, uint32_t incarnation,
-                     absl::Time delivered_at) {
+void RouteCore::CompleteDropped(const std::vector<Item>& dropped) {
+  for (const Item& item : dropped) {
+    source_->CompleteMany({&item.token, 1}, item.incarnation);
+  }
+}
+
+void RouteCore::Send(Outgoing out, absl::Time delivered_at) {
   if (out.items.empty()) return;
   auto* batch = new Batch(std::move(out.messages), std::move(out.items));
   batch->observer = this;
   batch->route = shared_from_this();
-  batch->incarnation = incarnation;
   batch->delivered_at = delivered_at;
   const uint64_t count = batch->results.size();
   if (destination_->GiveUnbounded(batch, absl::InfiniteDuration()).ok()) return;
@@ -218,22 +240,20 @@ void RouteCore::RunDeferredWork() {
   std::vector<Retry> retries;
   std::vector<DeadLetter> failed;
   Outgoing out;
-  uint32_t incarnation = 0;
   {
     MutexLock lock(&mu_);
     while (!expired_keys_.empty()) {
       const uint64_t key = expired_keys_.back();
       expired_keys_.pop_back();
-      if (!failed_.empty()) incarnation = failed_.back().incarnation;
-      Unblock(key, incarnation, &out);
+      Unblock(key, &out);
     }
     in_flight_ += out.items.size();
     metrics_.filtered += out.dropped.size();
     retries.swap(retry_later_);
     failed.swap(failed_);
   }
-  source_->CompleteMany(out.dropped, incarnation);
-  Send(std::move(out), incarnation, source_->endpoint().clock()->Steady());
+  CompleteDropped(out.dropped);
+  Send(std::move(out), source_->clock()->Steady());
   for (Retry& retry : retries) {
     source_->RetryLater(std::move(retry.inbound), retry.incarnation);
   }
@@ -245,16 +265,22 @@ void RouteCore::RunDeferredWork() {
   }
 }
 
-void RouteCore::OnLaneClosing(driver::Lane lane, uint32_t epoch) {
+void RouteCore::OnLaneClosing(driver::Lane lane, uint32_t epoch,
+                              uint32_t incarnation) {
   std::vector<Token> gone;
   {
     MutexLock lock(&mu_);
     const auto in_lane = [&](const Token& t) {
       return t.lane == lane && t.epoch == epoch;
     };
-    absl::erase_if(failures_,
-                   [&](const auto& f) { return in_lane(f.second.token); });
+    absl::erase_if(failures_, [&](const auto& f) {
+      return f.second.incarnation == incarnation && in_lane(f.second.token);
+    });
     for (auto it = blocked_.begin(); it != blocked_.end();) {
+      if (it->second.incarnation != incarnation) {
+        ++it;
+        continue;
+      }
       std::erase_if(it->second.behind, [&](const Inbound& i) {
         if (!in_lane(i.token)) return false;
         gone.push_back(i.token);
@@ -268,21 +294,26 @@ void RouteCore::OnLaneClosing(driver::Lane lane, uint32_t epoch) {
       }
     }
   }
-  for (const Token& t : gone) source_->ForgetCurrent(t);
+  for (const Token& t : gone) source_->Forget(t, incarnation);
 }
 
-void RouteCore::OnLost() {
+void RouteCore::OnLost(uint32_t incarnation) {
   MutexLock lock(&mu_);
-  blocked_.clear();
-  failures_.clear();
-  retry_later_.clear();
+  const auto of_it = [incarnation](const auto& entry) {
+    return entry.second.incarnation == incarnation;
+  };
+  absl::erase_if(blocked_, of_it);
+  absl::erase_if(failures_, of_it);
+  std::erase_if(retry_later_, [incarnation](const Retry& retry) {
+    return retry.incarnation == incarnation;
+  });
 }
 
 // ---- In the destination's strand.
 
 absl::Time RouteCore::Now(const SendBatchState* batch, size_t index) {
   if (batch != cached_for_ || index % kClockEvery == 0) {
-    cached_now_ = source_->endpoint().clock()->Steady();
+    cached_now_ = source_->clock()->Steady();
     cached_for_ = batch;
   }
   return cached_now_;
@@ -320,11 +351,11 @@ void RouteCore::OnResolved(SendBatchState& batch, SendResult& result) {
     ++turn_.relayed;
     const absl::Time now = Now(&batch, index);
     turn_.latency.Add(absl::ToInt64Nanoseconds(now - b.delivered_at));
-    if (b.incarnation != completes_incarnation_ && !completes_.empty()) {
+    if (item.incarnation != completes_incarnation_ && !completes_.empty()) {
       source_->CompleteMany(completes_, completes_incarnation_);
       completes_.clear();
     }
-    completes_incarnation_ = b.incarnation;
+    completes_incarnation_ = item.incarnation;
     completes_.push_back(item.token);
     result.message = Message();
     item.original = Message();
@@ -338,7 +369,7 @@ void RouteCore::OnResolved(SendBatchState& batch, SendResult& result) {
   d.inbound.token = item.token;
   d.inbound.message =
       changes_ ? std::move(item.original) : std::move(result.message);
-  d.incarnation = b.incarnation;
+  d.incarnation = item.incarnation;
   d.reason = "RouteFailed";
   d.detail = std::string(MessageOf(result.status));
   dead_letters_.push_back(std::move(d));
@@ -351,15 +382,14 @@ void RouteCore::OnTurnEnd() {
   std::vector<DeadLetter> dead;
   dead.swap(dead_letters_);
   for (DeadLetter& d : dead) {
-    source_->endpoint().Log(
-        LogLevel::kError,
-        fmt::format("route {}: dead-lettered: {}", config_.name, d.detail));
+    source_->Log(LogLevel::kError, fmt::format("route {}: dead-lettered: {}",
+                                               config_.name, d.detail));
     source_
         ->Settle(d.inbound, d.incarnation, Verb::kDeadLetter, d.reason,
                  d.detail)
         .IgnoreError();  // stale: the broker delivers it again
   }
-  source_->endpoint().Poke();
+  source_->Poke();
   MutexLock lock(&mu_);
   in_flight_ -= std::min(in_flight_, std::exchange(turn_resolved_, 0));
   metrics_.relayed += turn_.relayed;
@@ -374,7 +404,7 @@ void RouteCore::OnTurnEnd() {
 // ---- Any thread.
 
 absl::Status RouteCore::Stop(absl::Duration timeout) {
-  TIELINE_RETURN_IF_ERROR(CheckMayBlock(source_->endpoint()));
+  TIELINE_RETURN_IF_ERROR(source_->CheckMayBlock());
   const Deadline deadline(timeout);
   {
     MutexLock lock(&mu_);

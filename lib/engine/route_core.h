@@ -37,8 +37,9 @@ class RouteCore final : public DeliveryConsumer,
 
   void OnDeliveries(std::span<driver::Inbound> deliveries,
                     uint32_t incarnation) override;
-  void OnLaneClosing(driver::Lane lane, uint32_t epoch) override;
-  void OnLost() override;
+  void OnLaneClosing(driver::Lane lane, uint32_t epoch,
+                     uint32_t incarnation) override;
+  void OnLost(uint32_t incarnation) override;
 
   void OnResolved(SendBatchState& batch, SendResult& result) override;
   bool OnRejected(SendBatchState& batch, SendResult& result,
@@ -49,6 +50,7 @@ class RouteCore final : public DeliveryConsumer,
  private:
   struct Item {
     driver::Token token;
+    uint32_t incarnation = 0;
     uint32_t failures = 0;
     Message original;  // where steps or a transform may have changed it
   };
@@ -58,14 +60,13 @@ class RouteCore final : public DeliveryConsumer,
     Batch(std::vector<Message> messages, std::vector<Item> with)
         : SendBatchState(messages), items(std::move(with)) {}
     std::vector<Item> items;
-    uint32_t incarnation = 0;
     absl::Time delivered_at;
     std::shared_ptr<RouteCore> route;  // keeps its observer
   };
   struct Outgoing {
     std::vector<Message> messages;
     std::vector<Item> items;
-    std::vector<driver::Token> dropped;
+    std::vector<Item> dropped;
   };
   struct DeadLetter {
     driver::Inbound inbound;
@@ -87,13 +88,13 @@ class RouteCore final : public DeliveryConsumer,
   absl::StatusOr<Verdict> Change(Message& message);
   bool Prepare(driver::Inbound& inbound, uint32_t incarnation, Outgoing* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool IsBlocked(const driver::Inbound& inbound, uint64_t* key)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsBlocked(const driver::Inbound& inbound, uint32_t incarnation,
+                 uint64_t* key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnFailure(driver::Inbound& inbound, uint32_t incarnation,
                  const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Unblock(uint64_t key, uint32_t incarnation, Outgoing* out)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Send(Outgoing out, uint32_t incarnation, absl::Time delivered_at);
+  void Unblock(uint64_t key, Outgoing* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CompleteDropped(const std::vector<Item>& dropped);
+  void Send(Outgoing out, absl::Time delivered_at);
   void RunDeferredWork();
   absl::Time Now(const SendBatchState* batch, size_t index);
 
@@ -123,11 +124,15 @@ class RouteCore final : public DeliveryConsumer,
   // them.
   struct Failures {
     driver::Token token;
+    uint32_t incarnation = 0;
     uint32_t count = 0;
   };
   absl::flat_hash_map<uint64_t, Failures> failures_ ABSL_GUARDED_BY(mu_);
+  // All of one leg: what is late is not held back by newer messages of its key,
+  // nor they by it.
   struct Blocked {
     driver::Token first;
+    uint32_t incarnation = 0;
     std::deque<driver::Inbound> behind;
   };
   absl::flat_hash_map<uint64_t, Blocked> blocked_ ABSL_GUARDED_BY(mu_);

@@ -46,6 +46,9 @@ class SendBatchState {
   static constexpr uint8_t kMaybeTaken = 2;  // an earlier try is in doubt
   static constexpr uint8_t kAtDriver = 4;
   static constexpr uint8_t kKeyed = 8;  // holds its key in the window
+  // At an earlier driver, and behind another in its key's window, which points
+  // to it as well.
+  static constexpr uint8_t kBehind = 16;
 
   // Of one message, which needs no memory beside its own.
   explicit SendBatchState(Message message) : results(&one_, 1) {

@@ -7,6 +7,7 @@
 #include "lib/base/fetch.h"
 #include "lib/base/permanent.h"
 #include "lib/base/status.h"
+#include "lib/engine/generation_stamp.h"
 #include "lib/engine/link.h"
 
 namespace tieline::inline v0 {
@@ -19,7 +20,7 @@ void SendQueue::Turn::Clear() {
   groups.clear();
 }
 
-SendQueue::SendQueue(Endpoint* endpoint, const std::string& name,
+SendQueue::SendQueue(Endpoint* endpoint, const std::string* name,
                      uint32_t window, bool ordered)
     : endpoint_(endpoint),
       name_(name),
@@ -80,6 +81,8 @@ void SendQueue::ReleaseAll() {
   batches_.clear();
   window_ = {};
   in_flight_ = 0;
+  expired_.clear();
+  away_.clear();
   while (newest_ != nullptr) LetGo(newest_);
 }
 
@@ -89,11 +92,18 @@ void SendQueue::LeaveKey(SendResult& r) {
   const uint64_t key = KeyHash(r);
   SendResult* next = nullptr;
   while (window_.Release(key, &next)) {
-    if (!SendBatchState::IsResolved(*next)) {
+    if (SendBatchState::IsResolved(*next)) {
+      Drop(*next);
+      continue;
+    }
+    if ((next->flags_ & SendBatchState::kBehind) == 0) {
       ready_.push_back(next);
       return;
     }
-    Drop(*next);
+    // An earlier driver has it: only that one points to it from now on.
+    next->flags_ &= static_cast<uint8_t>(~SendBatchState::kBehind);
+    --next->batch_->held;
+    return;
   }
 }
 
@@ -101,6 +111,7 @@ void SendQueue::LeaveKey(SendResult& r) {
 
 void SendQueue::OnOpened(bool pipelines) {
   blocked_ = false;
+  pipelines_ = pipelines;
   // What is in flight or waits was admitted by the rule of the first link.
   if (in_flight_ == 0 && window_.keys() == 0) keyed_ = ordered_ && !pipelines;
 }
@@ -158,6 +169,7 @@ void SendQueue::DropReadyResolved() {
 
 void SendQueue::Submit(driver::SenderDriver* driver, absl::Time now) {
   if (blocked_ || !HasWork()) return;
+  if (MayFreeKeys()) FreeKeys();
   const bool may_send_new = TakeResends(now);
   for (;;) {
     if (may_send_new) FillReady();
@@ -168,6 +180,7 @@ void SendQueue::Submit(driver::SenderDriver* driver, absl::Time now) {
     for (size_t i = 0; i < ready_.size() && scratch_.size() < room; ++i) {
       SendResult* r = ready_[i];
       if (SendBatchState::IsResolved(*r)) break;
+      if (generation_ > 1) StampGeneration(r->message, generation_);
       scratch_.push_back({reinterpret_cast<uint64_t>(r), &r->message});
     }
     if (scratch_.empty()) return;
@@ -225,10 +238,20 @@ void SendQueue::OnOutcomes(std::span<const Outcome> outcomes) {
 
 void SendQueue::OnOutcome(const Outcome& outcome) {
   auto& r = *reinterpret_cast<SendResult*>(outcome.cookie);
+  if (!away_.empty()) {
+    if (const auto it = away_.find(&r); it != away_.end()) {
+      const bool was_resolved = it->second;
+      away_.erase(it);
+      OnAwayOutcome(outcome, was_resolved);
+      return;
+    }
+  }
   --in_flight_;
   // A resolved one is only read: whoever waited may be copying it.
   const bool resolved = SendBatchState::IsResolved(r);
-  if (!resolved) {
+  if (resolved) {
+    expired_.erase(&r);
+  } else {
     r.flags_ &= static_cast<uint8_t>(~SendBatchState::kAtDriver);
     if (outcome.fate == Fate::kUnknown) {
       r.flags_ |= SendBatchState::kMaybeTaken;
@@ -243,10 +266,15 @@ void SendQueue::OnOutcome(const Outcome& outcome) {
     return;
   }
   LeaveKey(r);
+  Finish(r, outcome);
+}
+
+// The driver no longer points to it, nor does anything else here.
+void SendQueue::Finish(SendResult& r, const Outcome& outcome) {
   SendBatchState* batch = r.batch_;
   // Nothing points to the result from here on: whoever waits may move it out.
   const bool last = --batch->held == 0;
-  if (!resolved) {
+  if (!SendBatchState::IsResolved(r)) {
     r.position = outcome.position;
     Resolve(r,
             outcome.fate == Fate::kAccepted ? SendState::kAccepted
@@ -368,16 +396,17 @@ void SendQueue::ExpireOne(SendResult& r, const absl::Status& last) {
   constexpr uint8_t kInDoubt =
       SendBatchState::kAtDriver | SendBatchState::kMaybeTaken;
   if ((r.flags_ & kInDoubt) != 0) {
+    if ((r.flags_ & SendBatchState::kAtDriver) != 0) expired_.insert(&r);
     Resolve(r, SendState::kUnknown,
             MakeStatus(absl::StatusCode::kDeadlineExceeded,
                        "{}: sent, and no answer came in time: the broker may "
                        "have it{}",
-                       name_, because));
+                       *name_, because));
     return;
   }
   if (r.attempts > 0) {
     const absl::Status why = std::exchange(r.status, absl::OkStatus());
-    Resolve(r, SendState::kNotSent, Annotate(why, name_));
+    Resolve(r, SendState::kNotSent, Annotate(why, *name_));
     return;
   }
   const absl::StatusCode code = last.ok() ? absl::StatusCode::kResourceExhausted
@@ -386,7 +415,7 @@ void SendQueue::ExpireOne(SendResult& r, const absl::Status& last) {
                                     : absl::StatusCode::kUnavailable;
   Resolve(
       r, SendState::kNotSent,
-      MakeStatus(code, "{}: not sent before its deadline{}", name_, because));
+      MakeStatus(code, "{}: not sent before its deadline{}", *name_, because));
 }
 
 void SendQueue::Expire(absl::Time now,
@@ -423,7 +452,7 @@ void SendQueue::CancelAll() {
               (r.flags_ & kInDoubt) != 0 ? SendState::kUnknown
                                          : SendState::kNotSent,
               MakeStatus(absl::StatusCode::kCancelled,
-                         "{}: the sender was closed", name_));
+                         "{}: the sender was closed", *name_));
     }
     batch->Unref();
   }

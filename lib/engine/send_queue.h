@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "lib/base/ring.h"
 #include "lib/engine/deadline_queue.h"
 #include "lib/engine/endpoint.h"
@@ -43,10 +45,12 @@ class SendQueue {
     void Clear();
   };
 
-  // `name` is the sender's, in messages; the endpoint outlives the queue.
-  SendQueue(Endpoint* endpoint, const std::string& name, uint32_t window,
+  // `name` is the sender's, in messages; it and the endpoint outlive the queue,
+  // or its stay there.
+  SendQueue(Endpoint* endpoint, const std::string* name, uint32_t window,
             bool ordered);
 
+  void SetName(const std::string* name) { name_ = name; }
   // Takes the sender's reference over.
   void Add(SendBatchState* batch);
   // The link was opened. `pipelines`: the broker keeps the order of what was
@@ -66,6 +70,20 @@ class SendQueue {
   void FailPermanently(const absl::Status& why);
   // The driver's handle is gone for good: nothing points to a result any more.
   void ReleaseAll();
+
+  // ---- Moving (send_queue_move.cc).
+  // From now on another endpoint's driver submits. What the one before has not
+  // answered is away: an ordered key waits for it, and what comes back without
+  // a final outcome goes first for its key.
+  void GoTo(Endpoint* endpoint, const std::string* name);
+  // Nothing that is away will be answered: it is in doubt, and sent again.
+  void LoseAway();
+  uint64_t away() const { return away_.size(); }
+  // Of those that were away, how many were sent again; ever.
+  uint64_t resent_from_away() const { return resent_from_away_; }
+  // Messages are stamped with the generation when they are submitted, from 2
+  // on: the first one has none.
+  void SetGeneration(uint64_t generation) { generation_ = generation; }
 
   // There may be something to submit.
   bool HasWork() const {
@@ -87,8 +105,18 @@ class SendQueue {
   void FillReady();
   void DropReadyResolved();
   void OnOutcome(const driver::Outcome& outcome);
+  void OnAwayOutcome(const driver::Outcome& outcome, bool was_resolved);
+  // What is not resolved and not new, in the order of first submission.
+  std::vector<SendResult*> Begun() const;
+  // One key at a time for what is in hand from now on, or no longer.
+  void TakeKeys();
+  void FreeKeys();
+  bool MayFreeKeys() const {
+    return keyed_ && pipelines_ && away_.empty() && resends_.empty();
+  }
   bool WillRetryRejected(SendResult& result,
                          const driver::Outcome& outcome) const;
+  void Finish(SendResult& result, const driver::Outcome& outcome);
   void Resend(SendResult& result, const driver::Outcome& outcome);
   void Resolve(SendResult& result, SendState state, absl::Status status);
   void ExpireOne(SendResult& result, const absl::Status& last);
@@ -103,11 +131,13 @@ class SendQueue {
   static uint64_t KeyHash(const SendResult& result);
   static bool Before(const SendResult* a, const SendResult* b);
 
-  Endpoint* const endpoint_;
-  const std::string& name_;
+  Endpoint* endpoint_;
+  const std::string* name_;
   const uint32_t window_size_;
   const bool ordered_;
 
+  uint64_t generation_ = 1;
+  bool pipelines_ = false;            // of the present driver
   bool keyed_ = false;                // at most one unresolved a key
   bool blocked_ = false;              // the driver takes no more
   SendBatchState* newest_ = nullptr;  // all that are held
@@ -118,6 +148,13 @@ class SendQueue {
   DeadlineQueue deadlines_;
   std::vector<driver::Outbound> scratch_;
   uint32_t in_flight_ = 0;
+  // Resolved by their deadline, and still at the driver.
+  absl::flat_hash_set<SendResult*> expired_;
+  // Submitted to an earlier driver that has not answered; true: and resolved
+  // before it was left.
+  absl::flat_hash_map<SendResult*, bool> away_;
+  bool left_pipelines_ = false;  // did that driver
+  uint64_t resent_from_away_ = 0;
   absl::Time resend_at_ = absl::InfinitePast();
   Backoff backoff_;
   RetryBudget budget_;

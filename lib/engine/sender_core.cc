@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "lib/engine/id_stamp.h"
 #include "tieline/driver/message_access.h"
@@ -23,15 +22,40 @@ void CountBytes(SendBatchState* batch) {
 
 SenderCore::SenderCore(std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
                        SenderOptions options, std::string producer)
-    : endpoint_(std::move(endpoint)),
-      queue_(std::move(queue)),
+    : queue_(std::move(queue)),
       options_(std::move(options)),
       producer_(std::move(producer)),
-      link_(endpoint_.get(), queue_, "sender", options_.needs),
-      in_hand_(endpoint_.get(), link_.name(), options_.window,
-               queue_.ordered == Order::kPerKey) {}
+      clock_(endpoint->clock()),
+      in_hand_(endpoint.get(), nullptr, options_.window,
+               queue_.ordered == Order::kPerKey) {
+  auto leg =
+      std::make_shared<SenderLeg>(this, std::move(endpoint), queue_, options_);
+  in_hand_.SetName(&leg->link().name());
+  at_home_.store(leg.get());
+  home_ = leg;
+  legs_.push_back(std::move(leg));
+}
 
 SenderCore::~SenderCore() = default;
+
+// The leg, with what it belongs to.
+std::shared_ptr<EndpointUser> SenderCore::WithCore(
+    const std::shared_ptr<SenderLeg>& leg) {
+  auto both = std::make_shared<
+      std::pair<std::shared_ptr<SenderCore>, std::shared_ptr<SenderLeg>>>(
+      shared_from_this(), leg);
+  return {std::move(both), leg.get()};
+}
+
+void SenderCore::Attach() {
+  const std::shared_ptr<SenderLeg> leg = home();
+  leg->endpoint().Attach(WithCore(leg));
+}
+
+std::shared_ptr<SenderLeg> SenderCore::home() const {
+  MutexLock lock(&mu_);
+  return home_;
+}
 
 // ---- Any thread: giving.
 
@@ -52,124 +76,120 @@ bool SenderCore::HasRoom(const SendBatchState& batch) const {
           pending_bytes_ + batch.bytes <= options_.max_pending_bytes);
 }
 
-void SenderCore::Enqueue(SendBatchState* batch, absl::Duration timeout) {
+std::shared_ptr<SenderLeg> SenderCore::Enqueue(SendBatchState* batch,
+                                               absl::Duration timeout) {
   if (timeout <= absl::ZeroDuration()) timeout = options_.timeout;
   batch->deadline = timeout == absl::InfiniteDuration()
                         ? absl::InfiniteFuture()
-                        : endpoint_->clock()->Steady() + timeout;
+                        : clock_->Steady() + timeout;
   batch->sequence = next_sequence_++;
   batch->flush_group = flush_groups_.Add(batch->results.size());
   pending_ += batch->results.size();
   pending_bytes_ += batch->bytes;
   counts_.sent += batch->results.size();
   incoming_.push_back(batch);
+  return home_;
 }
 
 absl::Status SenderCore::Give(SendBatchState* batch, absl::Duration timeout) {
   CountBytes(batch);
+  std::shared_ptr<SenderLeg> leg;
   {
     MutexLock lock(&mu_);
-    TIELINE_RETURN_IF_ERROR(link_.CheckOpen());
+    TIELINE_RETURN_IF_ERROR(home_->link().CheckOpen());
     if (!HasRoom(*batch)) {
       return MakeStatus(absl::StatusCode::kResourceExhausted,
                         "{}: {} messages are on their way, the bound is {}: "
                         "send more slowly or raise max_pending",
-                        link_.name(), pending_, options_.max_pending);
+                        home_->link().name(), pending_, options_.max_pending);
     }
-    Enqueue(batch, timeout);
+    leg = Enqueue(batch, timeout);
   }
-  endpoint_->MarkDirty(this);
+  leg->endpoint().MarkDirty(leg.get());
+  leg->endpoint().Schedule();
   return absl::OkStatus();
 }
 
 absl::Status SenderCore::GiveWaiting(SendBatchState* batch,
                                      absl::Duration timeout) {
-  TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
   if (timeout <= absl::ZeroDuration()) timeout = options_.timeout;
   CountBytes(batch);
+  std::shared_ptr<SenderLeg> leg;
   {
     MutexLock lock(&mu_);
+    TIELINE_RETURN_IF_ERROR(CheckMayBlock(home_->endpoint()));
     if (!HasRoom(*batch)) {
       const Deadline deadline(timeout);
-      while (!link_.closed() && !HasRoom(*batch)) {
+      while (!home_->link().closed() && !HasRoom(*batch)) {
         const absl::Duration left = deadline.Left();
         if (left == absl::ZeroDuration()) {
           return MakeStatus(absl::StatusCode::kResourceExhausted,
                             "{}: no room within {} ({} messages on their way)",
-                            link_.name(), absl::FormatDuration(timeout),
+                            home_->link().name(), absl::FormatDuration(timeout),
                             pending_);
         }
         room_cv_.WaitFor(&mu_, left);
       }
       timeout = std::max(deadline.Left(), absl::Milliseconds(1));
     }
-    TIELINE_RETURN_IF_ERROR(link_.CheckOpen());
-    Enqueue(batch, timeout);
+    TIELINE_RETURN_IF_ERROR(home_->link().CheckOpen());
+    leg = Enqueue(batch, timeout);
   }
-  endpoint_->MarkDirty(this);
+  leg->endpoint().MarkDirty(leg.get());
+  leg->endpoint().Poke();
   return absl::OkStatus();
 }
 
 absl::Status SenderCore::GiveUnbounded(SendBatchState* batch,
                                        absl::Duration timeout) {
+  std::shared_ptr<SenderLeg> leg;
   {
     MutexLock lock(&mu_);
-    TIELINE_RETURN_IF_ERROR(link_.CheckOpen());
-    Enqueue(batch, timeout);
+    TIELINE_RETURN_IF_ERROR(home_->link().CheckOpen());
+    leg = Enqueue(batch, timeout);
   }
-  endpoint_->PumpNow(this);
+  leg->endpoint().PumpNow(leg.get());
   return absl::OkStatus();
 }
 
-// ---- In the strand.
+// ---- In a leg's strand.
 
-void SenderCore::OnUp(driver::Connection* connection) {
-  link_.OnUp(connection);
+void SenderCore::OnLegOpened(SenderLeg& leg) {
+  if (IsHome(leg)) in_hand_.OnOpened(leg.pipelines());
+  OnLegChanged(leg);
 }
 
-void SenderCore::OpenLink(absl::Time now) {
-  driver::Connection* connection = link_.ToOpen(now);
-  if (connection == nullptr) return;
-  driver_.reset();
-  driver::SenderSpec spec;
-  spec.queue = queue_;
-  spec.ordered = queue_.ordered == Order::kPerKey;
-  auto opened = connection->OpenSender(spec, this);
-  if (!opened.ok()) {
-    OnClosed(opened.status());
+void SenderCore::OnLegSendable(SenderLeg& leg) {
+  if (IsHome(leg)) in_hand_.OnSendable();
+  leg.endpoint().MarkDirty(&leg);
+}
+
+void SenderCore::OnLegChanged(SenderLeg& leg) {
+  leg.endpoint().MarkDirty(&leg);
+  CallMover();
+}
+
+void SenderCore::OnLegDown(SenderLeg& leg, const absl::Status& why) {
+  if (!IsHome(leg)) {
+    OnLeftLegDown(leg);
     return;
   }
-  driver_ = *std::move(opened);
-  link_.OnOpening();
-}
-
-void SenderCore::OnOpened(const Capabilities& capabilities) {
-  refused_ = link_.OnOpened(capabilities);
-  in_hand_.OnOpened(capabilities.has(Capability::kOrderedPipelining));
-  endpoint_->MarkDirty(this);
-}
-
-void SenderCore::OnSendable() {
-  in_hand_.OnSendable();
-  endpoint_->MarkDirty(this);
-}
-
-void SenderCore::OnClosed(const absl::Status& why) {
-  absl::Status error;
-  if (link_.OnClosed(why, &error)) return;
-  refused_ = IsPermanent(error) ? error : absl::OkStatus();
-  endpoint_->MarkDirty(this);
-}
-
-void SenderCore::OnDown(const absl::Status& why) {
-  driver_.reset();
-  link_.OnDown(why);
-  refused_ = IsPermanent(why) ? Annotate(why, link_.name()) : absl::OkStatus();
-  if (!why.ok()) return;
+  if (!why.ok()) {
+    CallMover();
+    return;
+  }
+  TakeAway();
   TakeIncoming();
   in_hand_.CancelAll();
   EndTurn();
-  in_hand_.ReleaseAll();
+  bool is_last = false;
+  {
+    MutexLock lock(&mu_);
+    home_is_down_ = true;
+    is_last = left_ == nullptr;
+  }
+  // Else the driver of the leg that was left still points to what it has.
+  if (is_last) in_hand_.ReleaseAll();
 }
 
 void SenderCore::TakeIncoming() {
@@ -181,39 +201,45 @@ void SenderCore::TakeIncoming() {
   taking_.clear();
 }
 
-void SenderCore::CloseLink() {
-  bool close_handle = false;
-  if (!link_.BeginClose(driver_ != nullptr, &close_handle)) return;
-  if (close_handle) {
-    driver_->Close();
-  } else {
-    OnClosed(absl::OkStatus());
+absl::Time SenderCore::Pump(SenderLeg& leg, absl::Time now) {
+  const bool closing = leg.link().close_asked();
+  if (!IsHome(leg) || GoOn(leg)) {
+    if (closing) {
+      leg.CloseLink();
+    } else {
+      leg.OpenLink(now);
+    }
+    return leg.link().next_try();
   }
-}
-
-absl::Time SenderCore::Pump(absl::Time now) {
-  const bool closing = link_.close_asked();
+  TakeAway();
   TakeIncoming();
-  in_hand_.Expire(now, [this] { return last_error(); });
+  NoteHold(now);
+  in_hand_.Expire(now, [&leg] { return leg.link().last_error(); });
   if (closing) {
     in_hand_.CancelAll();
-    CloseLink();
+    leg.CloseLink();
   }
-  OpenLink(now);
-  if (!refused_.ok()) in_hand_.FailPermanently(refused_);
-  if (link_.open() && refused_.ok()) {
-    in_hand_.Submit(driver_.get(), now);
+  leg.OpenLink(now);
+  if (!leg.refused().ok()) in_hand_.FailPermanently(leg.refused());
+  const bool may_submit = leg.ready() && !held();
+  if (may_submit) {
+    in_hand_.Submit(leg.driver(), now);
   } else {
     in_hand_.PurgeResolved();
   }
   EndTurn();
-  return std::min(in_hand_.Next(now, link_.open()), link_.next_try());
+  return std::min(in_hand_.Next(now, may_submit), leg.link().next_try());
 }
 
-void SenderCore::OnOutcomes(std::span<const driver::Outcome> outcomes) {
+void SenderCore::OnLegOutcomes(SenderLeg& leg,
+                               std::span<const driver::Outcome> outcomes) {
+  if (!IsHome(leg)) {
+    OnLeftLegOutcomes(leg, outcomes);
+    return;
+  }
   in_hand_.OnOutcomes(outcomes);
   EndTurn();
-  if (in_hand_.HasWork()) endpoint_->MarkDirty(this);
+  if (in_hand_.HasWork()) leg.endpoint().MarkDirty(&leg);
 }
 
 void SenderCore::EndTurn() {
@@ -240,15 +266,16 @@ void SenderCore::EndTurn() {
 
 absl::Status SenderCore::WaitPassed(uint64_t mark, absl::Duration timeout) {
   const Deadline deadline(timeout);
-  endpoint_->MarkDirty(this);
-  endpoint_->Poke();
+  const std::shared_ptr<SenderLeg> leg = home();
+  leg->endpoint().MarkDirty(leg.get());
+  leg->endpoint().Poke();
   MutexLock lock(&mu_);
   while (!flush_groups_.Passed(mark)) {
     const absl::Duration left = deadline.Left();
     if (left == absl::ZeroDuration()) {
       return MakeStatus(absl::StatusCode::kDeadlineExceeded,
                         "{}: {} messages without a result after {}",
-                        link_.name(), flush_groups_.PendingBefore(mark),
+                        home_->link().name(), flush_groups_.PendingBefore(mark),
                         absl::FormatDuration(timeout));
     }
     room_cv_.WaitFor(&mu_, left);
@@ -257,45 +284,60 @@ absl::Status SenderCore::WaitPassed(uint64_t mark, absl::Duration timeout) {
 }
 
 absl::Status SenderCore::Flush(absl::Duration timeout) {
-  TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
   uint64_t mark = 0;
   {
     MutexLock lock(&mu_);
+    TIELINE_RETURN_IF_ERROR(CheckMayBlock(home_->endpoint()));
     mark = flush_groups_.Mark();
   }
   return WaitPassed(mark, timeout);
 }
 
+// While the queue moves, a Refuse of the home is handed to the next one.
 absl::Status SenderCore::Close(absl::Duration timeout) {
   const Deadline deadline(timeout);
-  if (!link_.Refuse()) return absl::OkStatus();
   {
     MutexLock lock(&mu_);
+    if (!home_->link().Refuse()) return absl::OkStatus();
     room_cv_.NotifyAll();
   }
   absl::Status status = absl::OkStatus();
   if (timeout > absl::ZeroDuration()) status = Flush(timeout);
+  std::shared_ptr<SenderLeg> leg;
+  std::vector<std::shared_ptr<SenderLeg>> legs;
   {
     MutexLock lock(&mu_);
     if (status.ok() && pending_ > 0) {
       status = MakeStatus(absl::StatusCode::kDeadlineExceeded,
                           "{}: closed with {} messages without a result",
-                          link_.name(), pending_);
+                          home_->link().name(), pending_);
     }
+    // It goes nowhere from here.
+    next_.reset();
+    goes_on_.store(false);
+    mover_.reset();
+    leg = home_;
+    legs.swap(legs_);
   }
-  link_.AskToClose();
-  endpoint_->MarkDirty(this);
-  endpoint_->Poke();
-  if (CheckMayBlock(*endpoint_).ok()) link_.WaitClosed(deadline);
-  endpoint_->Detach(shared_from_this());
+  for (const auto& each : legs) {
+    each->link().AskToClose();
+    each->endpoint().MarkDirty(each.get());
+    each->endpoint().Poke();
+  }
+  if (CheckMayBlock(leg->endpoint()).ok()) leg->link().WaitClosed(deadline);
+  for (const auto& each : legs) each->endpoint().Detach(WithCore(each));
   return status;
+}
+
+absl::Status SenderCore::WaitOpen(absl::Duration timeout) {
+  return home()->link().WaitOpen(timeout);
 }
 
 SenderMetrics SenderCore::metrics() const {
   MutexLock lock(&mu_);
   SenderMetrics m = counts_;
   m.queue = queue_.name;
-  m.broker = endpoint_->broker().name;
+  m.broker = home_->endpoint().broker().name;
   m.pending = pending_;
   return m;
 }

@@ -1,5 +1,10 @@
-// SenderCore: what is behind a Sender. Takes batches within the bounds, opens
-// the link and has the SendQueue submit to it, and counts.
+// SenderCore: what is behind a Sender. Takes batches within the bounds, has the
+// SendQueue submit them at the broker where the queue is, and counts.
+//
+// It has a leg (SenderLeg) at that broker, its home: what is in hand belongs to
+// the home's strand. When the queue moves, the home's strand hands it over to
+// the next leg's: what the old broker has not answered stays with the old leg,
+// whose outcomes are passed on.
 #ifndef TIELINE_LIB_ENGINE_SENDER_CORE_H_
 #define TIELINE_LIB_ENGINE_SENDER_CORE_H_
 
@@ -16,81 +21,142 @@
 #include "lib/engine/link.h"
 #include "lib/engine/send_batch.h"
 #include "lib/engine/send_queue.h"
+#include "lib/engine/sender_leg.h"
 #include "tieline/driver/driver.h"
 #include "tieline/metrics.h"
 #include "tieline/sender.h"
 
 namespace tieline::inline v0 {
 
-class SenderCore final : public EndpointUser, public driver::SenderSink {
+class SenderCore final : public std::enable_shared_from_this<SenderCore> {
  public:
   // `producer` is the prefix of the ids that it stamps.
   SenderCore(std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
              SenderOptions options, std::string producer);
-  ~SenderCore() override;
+  ~SenderCore();
+  // Once, after it was made.
+  void Attach();
 
   // Gives a batch to the sender; takes over one of its two references, on
   // success. kResourceExhausted, kFailedPrecondition.
   absl::Status Give(SendBatchState* batch, absl::Duration timeout);
-  // The same, waiting for room until the batch's deadline.
+  // The same, waiting for room until the batch's deadline; an inline driver
+  // then runs on this thread.
   absl::Status GiveWaiting(SendBatchState* batch, absl::Duration timeout);
   // For observers that count for themselves: no bound on what is pending, and
   // submitted at once where this thread may. kFailedPrecondition.
   absl::Status GiveUnbounded(SendBatchState* batch, absl::Duration timeout);
   void StampIds(SendBatchState* batch);
 
-  void Poke() { endpoint_->Poke(); }
   absl::Status Flush(absl::Duration timeout);
   absl::Status Close(absl::Duration timeout);
-  absl::Status WaitOpen(absl::Duration timeout) {
-    return link_.WaitOpen(timeout);
-  }
-  Capabilities capabilities() const { return link_.capabilities(); }
+  absl::Status WaitOpen(absl::Duration timeout);
+  Capabilities capabilities() const { return home()->link().capabilities(); }
   SenderMetrics metrics() const;
   const SenderOptions& options() const { return options_; }
+  // As it was opened: a move changes the broker and the entity.
   const QueueConfig& queue() const { return queue_; }
-  Endpoint& endpoint() const { return *endpoint_; }
-  absl::Status last_error() const { return link_.last_error(); }
+  absl::Status last_error() const { return home()->link().last_error(); }
+  // Where new messages go.
+  std::shared_ptr<SenderLeg> home() const;
 
-  // EndpointUser.
-  void OnUp(driver::Connection* connection) override;
-  void OnDown(const absl::Status& why) override;
-  absl::Time Pump(absl::Time now) override;
-  // driver::SenderSink.
-  void OnOpened(const Capabilities& capabilities) override;
-  void OnSendable() override;
-  void OnOutcomes(std::span<const driver::Outcome> outcomes) override;
-  void OnClosed(const absl::Status& why) override;
+  // ---- For the move of its queue; any thread.
+  // Is run when something that a move waits for has changed.
+  void SetMover(std::shared_ptr<Runnable> mover);
+  // A leg at another broker, which opens its link and does nothing else.
+  std::shared_ptr<SenderLeg> AddLeg(std::shared_ptr<Endpoint> endpoint,
+                                    QueueConfig queue);
+  // From now on nothing is submitted; `held()` once that is so.
+  void Hold(bool hold);
+  bool held() const { return is_held_.load(std::memory_order_acquire); }
+  // Goes to `leg`, which is attached; what is sent there is stamped with the
+  // generation. Ends the hold.
+  void GoTo(std::shared_ptr<SenderLeg> leg, uint64_t generation);
+  // It is there.
+  bool IsAt(const SenderLeg& leg) const { return at_home_.load() == &leg; }
+  // Sends that an earlier leg has not answered.
+  uint64_t away() const { return away_.load(std::memory_order_acquire); }
+  // No answer of an earlier leg counts any more: what had none is in doubt. Its
+  // connection is cut.
+  void CutAway();
+  // Since the last call: sends that were without an outcome at a switch, and
+  // those of them that were sent again.
+  struct MoveCounts {
+    uint64_t in_flight = 0;
+    uint64_t in_doubt = 0;
+    absl::Duration longest_pause = absl::ZeroDuration();
+  };
+  MoveCounts TakeMoveCounts();
+  // Stamps from now on, where it is (a process that started there).
+  void SetGeneration(uint64_t generation);
 
  private:
-  void Enqueue(SendBatchState* batch, absl::Duration timeout)
+  friend class SenderLeg;
+
+  // In the leg's strand.
+  absl::Time Pump(SenderLeg& leg, absl::Time now);
+  void OnLegOpened(SenderLeg& leg);
+  void OnLegSendable(SenderLeg& leg);
+  void OnLegOutcomes(SenderLeg& leg, std::span<const driver::Outcome> outcomes);
+  void OnLegChanged(SenderLeg& leg);
+  void OnLegDown(SenderLeg& leg, const absl::Status& why);
+  void OnLegLeft(SenderLeg& leg);
+  void OnLeftLegOutcomes(SenderLeg& leg,
+                         std::span<const driver::Outcome> outcomes);
+  void OnLeftLegDown(SenderLeg& leg);
+
+  bool IsHome(const SenderLeg& leg) const {
+    return at_home_.load(std::memory_order_acquire) == &leg;
+  }
+  std::shared_ptr<SenderLeg> Enqueue(SendBatchState* batch,
+                                     absl::Duration timeout)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasRoom(const SendBatchState& batch) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status WaitPassed(uint64_t mark, absl::Duration timeout)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // In the strand.
+  // The leg as the endpoint keeps it: with the core.
+  std::shared_ptr<EndpointUser> WithCore(const std::shared_ptr<SenderLeg>& leg);
+  void CallMover();
+  void WakeHome();
+  // In the home's strand.
   void TakeIncoming();
-  void OpenLink(absl::Time now);
-  void CloseLink();
+  void TakeAway();
+  bool GoOn(SenderLeg& leg);
+  void NoteHold(absl::Time now);
   void EndTurn();
 
-  const std::shared_ptr<Endpoint> endpoint_;
   const QueueConfig queue_;
   const SenderOptions options_;
   const std::string producer_;
-  Link link_;
+  Clock* const clock_;
   std::atomic<uint64_t> next_id_{0};
 
-  // In the strand.
-  std::unique_ptr<driver::SenderDriver> driver_;
+  // Whose strand has what is in hand.
+  std::atomic<SenderLeg*> at_home_{nullptr};
+  std::atomic<uint64_t> away_{0};
+  std::atomic<bool> hold_{false};
+  std::atomic<bool> is_held_{false};
+  std::atomic<bool> goes_on_{false};        // next_ is set
+  std::atomic<bool> has_from_away_{false};  // from_away_ or away_over_ is
+
+  // In the home's strand.
   SendQueue in_hand_;
   std::vector<SendBatchState*> taking_;
-  // Why nothing can be sent until the link opens again; permanent, or OK.
-  absl::Status refused_;
+  absl::Time held_since_ = absl::InfiniteFuture();
 
   mutable Mutex mu_;
   Condition room_cv_;
+  std::shared_ptr<SenderLeg> home_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<SenderLeg> next_ ABSL_GUARDED_BY(mu_);
+  uint64_t next_generation_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::shared_ptr<SenderLeg>> legs_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<SenderLeg> left_ ABSL_GUARDED_BY(mu_);  // has unanswered ones
+  std::vector<driver::Outcome> from_away_ ABSL_GUARDED_BY(mu_);
+  bool away_over_ ABSL_GUARDED_BY(mu_) = false;  // no more will come
+  bool home_is_down_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<Runnable> mover_ ABSL_GUARDED_BY(mu_);
+  MoveCounts move_counts_ ABSL_GUARDED_BY(mu_);
   std::vector<SendBatchState*> incoming_ ABSL_GUARDED_BY(mu_);
   uint64_t pending_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t pending_bytes_ ABSL_GUARDED_BY(mu_) = 0;

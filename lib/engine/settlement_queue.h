@@ -1,7 +1,7 @@
 // SettlementQueue: settlements on their way to the driver, with the texts that
 // they point to.
 //
-// Threads: none of its own. One that fills is guarded by ReceiverCore::mu_; it
+// Threads: none of its own. One that fills is guarded by ReceiverLeg::mu_; it
 // is swapped with one that is the strand's, and both keep their memory.
 #ifndef TIELINE_LIB_ENGINE_SETTLEMENT_QUEUE_H_
 #define TIELINE_LIB_ENGINE_SETTLEMENT_QUEUE_H_

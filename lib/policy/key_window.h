@@ -44,6 +44,16 @@ class KeyWindow {
     --waiting_;
     return true;
   }
+  // Frees all keys; calls `take(item)` for what waited, in order for each key.
+  template <typename Take>
+  void Clear(Take take) {
+    for (auto& [key, waiting] : keys_) {
+      if (waiting == nullptr) continue;
+      for (Item& item : *waiting) take(std::move(item));
+    }
+    keys_.clear();
+    waiting_ = 0;
+  }
   size_t keys() const { return keys_.size(); }
   size_t waiting() const { return waiting_; }
 

@@ -1,11 +1,11 @@
-// Handing deliveries out of a ReceiverCore to threads that wait for them.
+// Handing deliveries out of a ReceiverLeg to threads that wait for them.
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "lib/base/permanent.h"
 #include "lib/base/status.h"
-#include "lib/engine/receiver_core.h"
+#include "lib/engine/receiver_leg.h"
 
 namespace tieline::inline v0 {
 
@@ -27,24 +27,24 @@ void LetGather() {
 
 }  // namespace
 
-Delivery ReceiverCore::MakeDelivery(Inbound inbound, uint32_t incarnation) {
+Delivery ReceiverLeg::MakeDelivery(Inbound inbound, uint32_t incarnation) {
   Delivery delivery;
-  delivery.core_ = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  delivery.core_ = std::static_pointer_cast<ReceiverLeg>(shared_from_this());
   delivery.inbound_ = std::move(inbound);
   delivery.incarnation_ = incarnation;
   return delivery;
 }
 
-void ReceiverCore::TakeOne(Delivery* out) {
-  out->core_ = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+void ReceiverLeg::TakeOne(Delivery* out) {
+  out->core_ = std::static_pointer_cast<ReceiverLeg>(shared_from_this());
   out->inbound_ = backlog_.ready().pop_front();
   out->incarnation_ = lanes_.incarnation();
 }
 
-void ReceiverCore::TakeMany(size_t max, std::vector<Delivery>* out) {
+void ReceiverLeg::TakeMany(size_t max, std::vector<Delivery>* out) {
   Ring<Inbound>& ready = backlog_.ready();
   const size_t n = std::min(max, ready.size());
-  const auto self = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  const auto self = std::static_pointer_cast<ReceiverLeg>(shared_from_this());
   out->reserve(n);
   for (size_t i = 0; i < n; ++i) {
     Delivery& delivery = out->emplace_back();
@@ -54,7 +54,7 @@ void ReceiverCore::TakeMany(size_t max, std::vector<Delivery>* out) {
   }
 }
 
-absl::Status ReceiverCore::ReceiveError() const {
+absl::Status ReceiverLeg::ReceiveError() const {
   TIELINE_RETURN_IF_ERROR(link_.CheckOpen());
   if (consumer_ != nullptr) {
     return MakeStatus(absl::StatusCode::kFailedPrecondition,
@@ -64,8 +64,8 @@ absl::Status ReceiverCore::ReceiveError() const {
   return IsPermanent(error) ? error : absl::OkStatus();
 }
 
-absl::StatusOr<Delivery> ReceiverCore::Receive(absl::Duration timeout,
-                                               const std::stop_token& stop) {
+absl::StatusOr<Delivery> ReceiverLeg::Receive(absl::Duration timeout,
+                                              const std::stop_token& stop) {
   Delivery delivery;
   TIELINE_RETURN_IF_ERROR(AwaitReady(
       timeout, stop,
@@ -73,7 +73,7 @@ absl::StatusOr<Delivery> ReceiverCore::Receive(absl::Duration timeout,
   return delivery;
 }
 
-absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveBatch(
+absl::StatusOr<std::vector<Delivery>> ReceiverLeg::ReceiveBatch(
     size_t max, absl::Duration timeout, const std::stop_token& stop) {
   std::vector<Delivery> deliveries;
   TIELINE_RETURN_IF_ERROR(
@@ -85,10 +85,11 @@ absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveBatch(
 
 // Calls `take` under the lock once something is ready.
 template <typename Take>
-absl::Status ReceiverCore::AwaitReady(absl::Duration timeout,
-                                      const std::stop_token& stop, Take take) {
+absl::Status ReceiverLeg::AwaitReady(absl::Duration timeout,
+                                     const std::stop_token& stop, Take take) {
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
   std::optional<Deadline> deadline;
+  const uint32_t lets_go = lets_go_.load();
   for (;;) {
     bool poke = endpoint_->runs_inline() || options_.browse;
     {
@@ -118,6 +119,10 @@ absl::Status ReceiverCore::AwaitReady(absl::Duration timeout,
       }
     }
     if (!deadline.has_value()) deadline.emplace(timeout);
+    if (lets_go_.load() != lets_go) {
+      return MakeStatus(absl::StatusCode::kAborted, "{}: the queue moves",
+                        name());
+    }
     if (stop.stop_requested()) {
       return MakeStatus(absl::StatusCode::kCancelled, "{}: stopped", name());
     }
@@ -129,11 +134,11 @@ absl::Status ReceiverCore::AwaitReady(absl::Duration timeout,
                         error.ok() ? "" : "; last error: ", MessageOf(error));
     }
     if (endpoint_->runs_inline() && SpinForWake()) continue;
-    WaitForReady(*deadline, stop);
+    WaitForReady(*deadline, stop, lets_go);
   }
 }
 
-bool ReceiverCore::SpinForWake() {
+bool ReceiverLeg::SpinForWake() {
   spinning_.fetch_add(1);
   bool woken = false;
   for (int i = 0; i < kSpins && !woken; ++i) {
@@ -144,8 +149,8 @@ bool ReceiverCore::SpinForWake() {
   return woken || inline_wake_.load(std::memory_order_acquire);
 }
 
-void ReceiverCore::WaitForReady(const Deadline& deadline,
-                                const std::stop_token& stop) {
+void ReceiverLeg::WaitForReady(const Deadline& deadline,
+                               const std::stop_token& stop, uint32_t lets_go) {
   std::stop_callback on_stop(stop, [this] {
     MutexLock lock(&mu_);
     cv_.NotifyAll();
@@ -153,7 +158,7 @@ void ReceiverCore::WaitForReady(const Deadline& deadline,
   MutexLock lock(&mu_);
   ++waiting_;
   while (backlog_.ready().empty() && ReceiveError().ok() &&
-         !stop.stop_requested() &&
+         !stop.stop_requested() && lets_go_.load() == lets_go &&
          !inline_wake_.load(std::memory_order_acquire)) {
     const absl::Duration left = deadline.Left();
     if (left == absl::ZeroDuration()) break;
@@ -162,7 +167,7 @@ void ReceiverCore::WaitForReady(const Deadline& deadline,
   --waiting_;
 }
 
-bool ReceiverCore::OnInlineWake() {
+bool ReceiverLeg::OnInlineWake() {
   if (!pulled_.load() || others_waiting_.load() > 0) return false;
   if (inline_wake_.exchange(true)) return true;  // the thread looks soon
   if (spinning_.load() > 0) return true;
@@ -171,7 +176,7 @@ bool ReceiverCore::OnInlineWake() {
   return true;
 }
 
-absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveDeferred(
+absl::StatusOr<std::vector<Delivery>> ReceiverLeg::ReceiveDeferred(
     std::vector<int64_t> positions, absl::Duration timeout) {
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
   const OtherWaiter waiter(this);
@@ -189,7 +194,7 @@ absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveDeferred(
   request.queue = queue_;
   request.numbers = std::move(positions);
   request.deadline = endpoint_->clock()->Steady() + timeout;
-  auto self = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  auto self = std::static_pointer_cast<ReceiverLeg>(shared_from_this());
   endpoint_->Ask(
       std::move(request),
       [state, self](driver::Reply reply) {

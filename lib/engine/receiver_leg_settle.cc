@@ -1,9 +1,9 @@
-// Settling what a ReceiverCore handed out.
+// Settling what a ReceiverLeg handed out.
 #include <algorithm>
 #include <utility>
 
 #include "lib/base/status.h"
-#include "lib/engine/receiver_core.h"
+#include "lib/engine/receiver_leg.h"
 #include "lib/policy/backoff.h"
 
 namespace tieline::inline v0 {
@@ -21,7 +21,7 @@ constexpr absl::Duration kSettleSlack = absl::Milliseconds(8);
 
 }  // namespace
 
-absl::Status ReceiverCore::Stale() {
+absl::Status ReceiverLeg::Stale() {
   if (link_.closed() && link_.link_closed()) {
     return MakeStatus(absl::StatusCode::kAborted,
                       "{}: the receiver was closed: the broker delivers the "
@@ -35,14 +35,13 @@ absl::Status ReceiverCore::Stale() {
                     name());
 }
 
-absl::Status ReceiverCore::CheckToken(const Token& token,
-                                      uint32_t incarnation) {
+absl::Status ReceiverLeg::CheckToken(const Token& token, uint32_t incarnation) {
   const bool over = link_.closed() && link_.link_closed();
   if (!over && lanes_.IsCurrent(token, incarnation)) return absl::OkStatus();
   return Stale();
 }
 
-void ReceiverCore::Count(Verb verb) {
+void ReceiverLeg::Count(Verb verb) {
   switch (verb) {
     case Verb::kComplete:
       ++counts_.completed;
@@ -58,15 +57,15 @@ void ReceiverCore::Count(Verb verb) {
   }
 }
 
-void ReceiverCore::Push(const Token& token, Verb verb, std::string_view reason,
-                        std::string_view detail) {
+void ReceiverLeg::Push(const Token& token, Verb verb, std::string_view reason,
+                       std::string_view detail) {
   if (verb != Verb::kRenew) lanes_.Settled(token.lane, 1);
   if (options_.browse) return;
   settling_.Push(token, verb, reason, detail);
   Count(verb);
 }
 
-void ReceiverCore::Nudge(size_t before, size_t after) {
+void ReceiverLeg::Nudge(size_t before, size_t after) {
   if (before < settle_batch_ && after >= settle_batch_) {
     endpoint_->MarkDirty(this);
     endpoint_->PokeUnlessResting();
@@ -76,9 +75,9 @@ void ReceiverCore::Nudge(size_t before, size_t after) {
   }
 }
 
-absl::Status ReceiverCore::Settle(Inbound& inbound, uint32_t incarnation,
-                                  Verb verb, std::string_view reason,
-                                  std::string_view detail) {
+absl::Status ReceiverLeg::Settle(Inbound& inbound, uint32_t incarnation,
+                                 Verb verb, std::string_view reason,
+                                 std::string_view detail) {
   if (!options_.browse) {
     if (verb == Verb::kDefer && !Can(Capability::kDefer)) {
       return MakeStatus(absl::StatusCode::kUnimplemented,
@@ -104,7 +103,7 @@ absl::Status ReceiverCore::Settle(Inbound& inbound, uint32_t incarnation,
   return absl::OkStatus();
 }
 
-absl::Status ReceiverCore::CompleteAll(std::span<Delivery> deliveries) {
+absl::Status ReceiverLeg::CompleteAll(std::span<Delivery> deliveries) {
   absl::Status first;
   size_t before = 0;
   size_t after = 0;
@@ -134,8 +133,8 @@ absl::Status ReceiverCore::CompleteAll(std::span<Delivery> deliveries) {
   return first;
 }
 
-void ReceiverCore::CompleteMany(std::span<const Token> tokens,
-                                uint32_t incarnation) {
+void ReceiverLeg::CompleteMany(std::span<const Token> tokens,
+                               uint32_t incarnation) {
   if (tokens.empty()) return;
   size_t before = 0;
   size_t after = 0;
@@ -152,22 +151,15 @@ void ReceiverCore::CompleteMany(std::span<const Token> tokens,
   Nudge(before, after);
 }
 
-void ReceiverCore::Forget(const Token& token, uint32_t incarnation) {
+void ReceiverLeg::Forget(const Token& token, uint32_t incarnation) {
   MutexLock lock(&mu_);
   if (lanes_.HasEpoch(token, incarnation)) lanes_.Settled(token.lane, 1);
 }
 
-void ReceiverCore::ForgetCurrent(const Token& token) {
-  MutexLock lock(&mu_);
-  if (lanes_.HasEpoch(token, lanes_.incarnation())) {
-    lanes_.Settled(token.lane, 1);
-  }
-}
-
-absl::Status ReceiverCore::SettleConfirmed(Inbound& inbound,
-                                           uint32_t incarnation, Verb verb,
-                                           absl::Duration timeout,
-                                           absl::Time* locked_until) {
+absl::Status ReceiverLeg::SettleConfirmed(Inbound& inbound,
+                                          uint32_t incarnation, Verb verb,
+                                          absl::Duration timeout,
+                                          absl::Time* locked_until) {
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
   if (options_.browse) return absl::OkStatus();
   auto waiter = std::make_shared<Waiter>();
@@ -196,7 +188,7 @@ absl::Status ReceiverCore::SettleConfirmed(Inbound& inbound,
   return waiter->status;
 }
 
-absl::Status ReceiverCore::Flush(absl::Duration timeout) {
+absl::Status ReceiverLeg::Flush(absl::Duration timeout) {
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
   const OtherWaiter other(this);
   endpoint_->MarkDirty(this);
@@ -218,11 +210,11 @@ absl::Status ReceiverCore::Flush(absl::Duration timeout) {
 
 // ---- Trying again in place.
 
-bool ReceiverCore::WouldRetry(uint32_t attempts) const {
+bool ReceiverLeg::WouldRetry(uint32_t attempts) const {
   return options_.max_attempts == 0 || attempts + 1 < options_.max_attempts;
 }
 
-void ReceiverCore::ScheduleRetry(Inbound inbound) {
+void ReceiverLeg::ScheduleRetry(Inbound inbound) {
   const Backoff backoff(options_.retry_min, options_.retry_max, 0.5);
   const absl::Time at =
       endpoint_->clock()->Steady() +
@@ -231,8 +223,8 @@ void ReceiverCore::ScheduleRetry(Inbound inbound) {
   backlog_.Retry(std::move(inbound), at, consumer_ == nullptr && ordered_);
 }
 
-absl::Status ReceiverCore::AbandonInPlace(Inbound& inbound,
-                                          uint32_t incarnation) {
+absl::Status ReceiverLeg::AbandonInPlace(Inbound& inbound,
+                                         uint32_t incarnation) {
   inbound.attempts += 1;
   if (options_.max_attempts > 0 && inbound.attempts >= options_.max_attempts) {
     return Settle(inbound, incarnation, Verb::kDeadLetter,
@@ -251,7 +243,7 @@ absl::Status ReceiverCore::AbandonInPlace(Inbound& inbound,
   return absl::OkStatus();
 }
 
-void ReceiverCore::RetryLater(Inbound inbound, uint32_t incarnation) {
+void ReceiverLeg::RetryLater(Inbound inbound, uint32_t incarnation) {
   inbound.attempts += 1;
   inbound.redelivered = true;
   {
@@ -263,16 +255,16 @@ void ReceiverCore::RetryLater(Inbound inbound, uint32_t incarnation) {
   endpoint_->Poke();
 }
 
-absl::Status ReceiverCore::DeadLetterByCopy(Inbound& inbound,
-                                            uint32_t incarnation,
-                                            std::string_view reason,
-                                            std::string_view detail) {
+absl::Status ReceiverLeg::DeadLetterByCopy(Inbound& inbound,
+                                           uint32_t incarnation,
+                                           std::string_view reason,
+                                           std::string_view detail) {
   {
     MutexLock lock(&mu_);
     TIELINE_RETURN_IF_ERROR(CheckToken(inbound.token, incarnation));
   }
   const Message message = inbound.message;
-  auto self = std::static_pointer_cast<ReceiverCore>(shared_from_this());
+  auto self = std::static_pointer_cast<ReceiverLeg>(shared_from_this());
   auto kept = std::make_shared<Inbound>(std::move(inbound));
   const bool sent = dead_letters_.Send(
       message, reason, detail,
@@ -286,8 +278,8 @@ absl::Status ReceiverCore::DeadLetterByCopy(Inbound& inbound,
                     name());
 }
 
-void ReceiverCore::FinishDeadLetter(const SendResult& result, Inbound inbound,
-                                    uint32_t incarnation) {
+void ReceiverLeg::FinishDeadLetter(const SendResult& result, Inbound inbound,
+                                   uint32_t incarnation) {
   if (result.ok()) {
     size_t before = 0;
     size_t after = 0;

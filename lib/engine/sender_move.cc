@@ -1,0 +1,212 @@
+// What a SenderCore does when its queue goes to another broker.
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/engine/sender_core.h"
+
+namespace tieline::inline v0 {
+
+// ---- Any thread.
+
+void SenderCore::SetMover(std::shared_ptr<Runnable> mover) {
+  MutexLock lock(&mu_);
+  mover_ = std::move(mover);
+}
+
+void SenderCore::CallMover() {
+  std::shared_ptr<Runnable> mover;
+  Runner* runner = nullptr;
+  {
+    MutexLock lock(&mu_);
+    mover = mover_;
+    runner = home_->endpoint().runner();
+  }
+  if (mover != nullptr) runner->Schedule(mover.get());
+}
+
+void SenderCore::WakeHome() {
+  const std::shared_ptr<SenderLeg> leg = home();
+  leg->endpoint().MarkDirty(leg.get());
+  leg->endpoint().Schedule();
+}
+
+std::shared_ptr<SenderLeg> SenderCore::AddLeg(
+    std::shared_ptr<Endpoint> endpoint, QueueConfig queue) {
+  auto leg = std::make_shared<SenderLeg>(this, std::move(endpoint),
+                                         std::move(queue), options_);
+  {
+    MutexLock lock(&mu_);
+    if (home_->link().closed()) return nullptr;
+    legs_.push_back(leg);
+  }
+  leg->endpoint().Attach(WithCore(leg));
+  return leg;
+}
+
+void SenderCore::Hold(bool hold) {
+  hold_.store(hold, std::memory_order_release);
+  WakeHome();
+}
+
+void SenderCore::GoTo(std::shared_ptr<SenderLeg> leg, uint64_t generation) {
+  {
+    MutexLock lock(&mu_);
+    if (legs_.empty()) return;  // closed
+    next_ = std::move(leg);
+    next_generation_ = generation;
+  }
+  goes_on_.store(true, std::memory_order_release);
+  WakeHome();
+}
+
+void SenderCore::SetGeneration(uint64_t generation) {
+  GoTo(home(), generation);
+}
+
+void SenderCore::CutAway() {
+  std::shared_ptr<SenderLeg> left;
+  {
+    MutexLock lock(&mu_);
+    left = left_;
+  }
+  if (left == nullptr) return;
+  left->endpoint().Reset(MakeStatus(
+      absl::StatusCode::kUnavailable,
+      "{}: cut: it has not answered what was sent before the queue moved",
+      left->link().name()));
+}
+
+SenderCore::MoveCounts SenderCore::TakeMoveCounts() {
+  MutexLock lock(&mu_);
+  return std::exchange(move_counts_, {});
+}
+
+// ---- In the home's strand.
+
+// True when the home is another from here on.
+bool SenderCore::GoOn(SenderLeg& leg) {
+  if (!goes_on_.load(std::memory_order_acquire)) return false;
+  std::shared_ptr<SenderLeg> next;
+  uint64_t generation = 0;
+  {
+    MutexLock lock(&mu_);
+    next = std::move(next_);
+    generation = next_generation_;
+    goes_on_.store(false);
+  }
+  if (next == nullptr) return false;
+  hold_.store(false);
+  in_hand_.SetGeneration(generation);
+  if (next.get() == &leg) return false;
+  TakeAway();
+  TakeIncoming();
+  EndTurn();
+  in_hand_.GoTo(&next->endpoint(), &next->link().name());
+  EndTurn();
+  const uint64_t away = in_hand_.away();
+  away_.store(away, std::memory_order_release);
+  {
+    MutexLock lock(&mu_);
+    if (legs_.empty()) return false;  // closed meanwhile: it ends here
+    move_counts_.in_flight += away;
+    left_ = away > 0 ? home_ : nullptr;
+    if (home_->link().closed()) next->link().Refuse();
+    home_ = next;
+    at_home_.store(next.get(), std::memory_order_release);
+  }
+  // What is in hand is the next strand's.
+  next->endpoint().MarkDirty(next.get());
+  next->endpoint().Schedule();
+  CallMover();
+  return true;
+}
+
+void SenderCore::TakeAway() {
+  if (!has_from_away_.load(std::memory_order_acquire)) return;
+  std::vector<driver::Outcome> outcomes;
+  bool over = false;
+  {
+    MutexLock lock(&mu_);
+    outcomes.swap(from_away_);
+    over = std::exchange(away_over_, false);
+    has_from_away_.store(false);
+  }
+  const uint64_t resent = in_hand_.resent_from_away();
+  in_hand_.OnOutcomes(outcomes);
+  if (over) in_hand_.LoseAway();
+  const uint64_t away = in_hand_.away();
+  away_.store(away, std::memory_order_release);
+  {
+    MutexLock lock(&mu_);
+    move_counts_.in_doubt += in_hand_.resent_from_away() - resent;
+    if (away == 0) left_.reset();
+  }
+  if (away == 0) CallMover();
+}
+
+void SenderCore::NoteHold(absl::Time now) {
+  const bool hold = hold_.load(std::memory_order_acquire);
+  if (hold == held()) return;
+  if (hold) {
+    held_since_ = now;
+  } else {
+    MutexLock lock(&mu_);
+    move_counts_.longest_pause =
+        std::max(move_counts_.longest_pause, now - held_since_);
+  }
+  is_held_.store(hold, std::memory_order_release);
+  CallMover();
+}
+
+// ---- In the strand of a leg that is not the home.
+
+void SenderCore::OnLeftLegOutcomes(SenderLeg& leg,
+                                   std::span<const driver::Outcome> outcomes) {
+  {
+    MutexLock lock(&mu_);
+    // Nobody waits for them where the home is down, or the leg was cut.
+    if (left_.get() != &leg || home_is_down_) return;
+    from_away_.insert(from_away_.end(), outcomes.begin(), outcomes.end());
+    has_from_away_.store(true, std::memory_order_release);
+  }
+  WakeHome();
+}
+
+void SenderCore::OnLeftLegDown(SenderLeg& leg) {
+  bool ends = false;
+  {
+    MutexLock lock(&mu_);
+    if (left_.get() == &leg) {
+      left_.reset();
+      ends = home_is_down_;
+      if (!ends) {
+        away_over_ = true;
+        has_from_away_.store(true, std::memory_order_release);
+      }
+    }
+  }
+  if (ends) {
+    in_hand_.ReleaseAll();
+  } else {
+    WakeHome();
+  }
+  CallMover();
+}
+
+void SenderCore::OnLegLeft(SenderLeg& leg) {
+  std::shared_ptr<SenderLeg> gone;
+  {
+    MutexLock lock(&mu_);
+    const auto it =
+        std::find_if(legs_.begin(), legs_.end(),
+                     [&](const auto& each) { return each.get() == &leg; });
+    if (it == legs_.end()) return;  // Close detaches it
+    gone = std::move(*it);
+    legs_.erase(it);
+  }
+  leg.endpoint().Detach(WithCore(gone));
+  CallMover();
+}
+
+}  // namespace tieline::inline v0
