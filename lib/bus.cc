@@ -22,10 +22,9 @@ absl::Status BusOptions::Validate() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Bus>> Bus::Open(Config config,
-                                               BusOptions options) {
-  TIELINE_RETURN_IF_ERROR(options.Validate());
-  TIELINE_RETURN_IF_ERROR(config.Validate());
+namespace {
+
+absl::Status CheckDrivers(const Config& config) {
   for (const auto& [name, broker] : config.brokers) {
     std::shared_ptr<driver::Driver> driver = driver::Find(broker.url.scheme);
     if (driver == nullptr) continue;  // said when it is used
@@ -35,8 +34,18 @@ absl::StatusOr<std::unique_ptr<Bus>> Bus::Open(Config config,
     }
     TIELINE_RETURN_IF_ERROR(driver->Check(broker, queues));
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Bus>> Bus::Open(Config config,
+                                               BusOptions options) {
+  TIELINE_RETURN_IF_ERROR(options.Validate());
+  TIELINE_RETURN_IF_ERROR(config.Validate());
+  TIELINE_RETURN_IF_ERROR(CheckDrivers(config));
   auto core = std::make_shared<BusCore>(std::move(config), std::move(options));
-  core->Start();
+  TIELINE_RETURN_IF_ERROR(core->Start());
   return std::unique_ptr<Bus>(new Bus(std::move(core)));
 }
 
@@ -128,6 +137,18 @@ absl::Status Bus::CreateEntity(std::string_view queue, absl::Duration timeout) {
   request.op = driver::Request::Op::kCreateEntity;
   return Ask(queue, std::move(request), timeout).status();
 }
+
+absl::StatusOr<ChangePlan> Bus::Plan(const Config& config) const {
+  TIELINE_RETURN_IF_ERROR(config.Validate());
+  TIELINE_RETURN_IF_ERROR(CheckDrivers(config));
+  return core_->Plan(config);
+}
+
+absl::StatusOr<std::unique_ptr<Moving>> Bus::Apply(const ChangePlan& plan) {
+  return core_->Apply(plan);
+}
+
+std::vector<MoveReport> Bus::moves() const { return core_->moves(); }
 
 MetricsSnapshot Bus::metrics() const { return core_->metrics(); }
 

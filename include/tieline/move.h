@@ -5,6 +5,7 @@
 #define TIELINE_MOVE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,11 +74,14 @@ class BusMoves;
 // The moves that one Bus::Apply began. Threads: any.
 class Moving {
  public:
-  Moving(std::shared_ptr<BusMoves> moves, std::vector<std::string> queues);
+  // Made by Bus::Apply. `targets`: by queue, the generation that it goes to.
+  Moving(std::shared_ptr<BusMoves> moves,
+         std::map<std::string, uint64_t> targets);
 
   // Waits until every queue's earlier brokers are drained (what is late may
   // still come). kDeadlineExceeded, with the state of one that is not;
-  // kFailedPrecondition from a callback.
+  // kFailedPrecondition: the bus was closed. Where a move was refused or could
+  // not be prepared, the reason. Not from a callback.
   absl::Status Wait(absl::Duration timeout);
   // Undoes what is not committed yet. kFailedPrecondition: a queue has moved;
   // going back is another move.
@@ -89,7 +93,7 @@ class Moving {
 
  private:
   const std::shared_ptr<BusMoves> moves_;
-  const std::vector<std::string> queues_;
+  const std::map<std::string, uint64_t> targets_;
 };
 
 }  // namespace tieline::inline v0

@@ -54,12 +54,27 @@ BusCore::BusCore(Config config, BusOptions options)
       clock_(options_.clock == nullptr ? Clock::System() : options_.clock),
       runner_(clock_),
       producer_(MakeProducer()),
+      move_store_(MakeForgetfulStore()),
+      moves_(std::make_shared<BusMoves>(this)),
       config_(std::move(config)) {}
 
 BusCore::~BusCore() { Close(absl::Seconds(5)).IgnoreError(); }
 
-void BusCore::Start() {
+absl::Status BusCore::Start() {
+  std::string state_file;
+  {
+    MutexLock lock(&mu_);
+    state_file = config_.state_file;
+  }
+  if (!state_file.empty() && options_.keeps_state) {
+    StoreOptions store_options;
+    store_options.path = std::move(state_file);
+    store_options.clock = clock_;
+    TIELINE_ASSIGN_OR_RETURN(store_, Store::Open(std::move(store_options)));
+    move_store_ = MakeMoveStore(store_.get());
+  }
   if (!options_.host_runs) runner_.StartThread();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<QueueConfig> BusCore::FindQueue(std::string_view queue) {
@@ -118,7 +133,7 @@ absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointFor(
 
 absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
     const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
-    SenderOptions options) {
+    SenderOptions options, const std::shared_ptr<QueueMove>& move) {
   // Each sender counts for itself, so each has a prefix of its own.
   auto sender = std::make_shared<SenderCore>(
       endpoint, std::move(queue), std::move(options),
@@ -129,6 +144,7 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
     if (closed_) return ClosedError();
     Remember(senders_, sender);
   }
+  if (move != nullptr) move->AddSender(sender);
   sender->Attach();
   return sender;
 }
@@ -137,10 +153,12 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::OpenSender(
     std::string_view queue, SenderOptions options) {
   TIELINE_RETURN_IF_ERROR(options.Validate());
   TIELINE_ASSIGN_OR_RETURN(QueueConfig config, FindQueue(queue));
-  TIELINE_ASSIGN_OR_RETURN(BrokerConfig broker, FindBroker(config.broker));
+  TIELINE_ASSIGN_OR_RETURN(const std::shared_ptr<QueueMove> move,
+                           MoveOf(config));
+  if (move != nullptr) config = move->Present();
   TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
-                           EndpointFor(broker));
-  return MakeSender(endpoint, std::move(config), std::move(options));
+                           EndpointAt(config));
+  return MakeSender(endpoint, std::move(config), std::move(options), move);
 }
 
 std::shared_ptr<ReceiverLeg> BusCore::MakeReceiverLeg(
@@ -173,9 +191,14 @@ absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
     std::string_view queue, ReceiverOptions options) {
   TIELINE_RETURN_IF_ERROR(options.Validate());
   TIELINE_ASSIGN_OR_RETURN(QueueConfig config, FindQueue(queue));
-  TIELINE_ASSIGN_OR_RETURN(BrokerConfig broker, FindBroker(config.broker));
+  std::shared_ptr<QueueMove> move;
+  // Who browses reads one entity, and settles nothing.
+  if (!options.browse) {
+    TIELINE_ASSIGN_OR_RETURN(move, MoveOf(config));
+  }
+  if (move != nullptr) config = move->Present();
   TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
-                           EndpointFor(broker));
+                           EndpointAt(config));
   auto receiver = std::make_shared<ReceiverCore>(
       MakeReceiverLeg(endpoint, std::move(config), std::move(options), 0));
   {
@@ -183,6 +206,7 @@ absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
     if (closed_) return ClosedError();
     Remember(receivers_, receiver);
   }
+  if (move != nullptr) move->AddReceiver(receiver, true);
   receiver->Attach();
   return receiver;
 }
@@ -215,6 +239,88 @@ absl::StatusOr<std::shared_ptr<RouteCore>> BusCore::StartRoute(
   MutexLock lock(&mu_);
   Remember(routes_, route);
   return route;
+}
+
+// ---- Moves.
+
+absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointAt(
+    const QueueConfig& queue) {
+  TIELINE_ASSIGN_OR_RETURN(const BrokerConfig broker, FindBroker(queue.broker));
+  return EndpointFor(broker);
+}
+
+absl::StatusOr<std::shared_ptr<QueueMove>> BusCore::MoveOf(
+    const QueueConfig& queue) {
+  std::shared_ptr<QueueMove> known = moves_->Find(queue.name);
+  const bool may_move =
+      store_ != nullptr || queue.generation > 1 || !queue.was.empty();
+  if (known != nullptr || !may_move || IsUrl(queue.name)) return known;
+  return MakeMovable(queue, config().move);
+}
+
+absl::StatusOr<std::shared_ptr<QueueMove>> BusCore::MakeMovable(
+    const QueueConfig& queue, const MoveConfig& options) {
+  bool made = false;
+  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<QueueMove> move,
+                           moves_->FindOrMake(queue, options, &made));
+  if (!made) return move;
+  std::vector<std::shared_ptr<SenderCore>> senders;
+  std::vector<std::shared_ptr<ReceiverCore>> receivers;
+  {
+    MutexLock lock(&mu_);
+    senders = Alive(senders_);
+    receivers = Alive(receivers_);
+  }
+  // Not those of its dead-letter entity.
+  const auto is_its = [&](const QueueConfig& open) {
+    return open.name == queue.name && open.entity == queue.entity;
+  };
+  for (const auto& sender : senders) {
+    if (is_its(sender->queue())) move->AddSender(sender);
+  }
+  for (const auto& receiver : receivers) {
+    if (is_its(receiver->queue()) && !receiver->options().browse) {
+      move->AddReceiver(receiver, false);
+    }
+  }
+  return move;
+}
+
+absl::StatusOr<ChangePlan> BusCore::Plan(const Config& next) const {
+  return moves_->Plan(config(), next);
+}
+
+absl::StatusOr<std::unique_ptr<Moving>> BusCore::Apply(const ChangePlan& plan) {
+  // Looked at once more: something may have been applied since.
+  TIELINE_ASSIGN_OR_RETURN(const ChangePlan now, Plan(plan.config));
+  const Config before = config();
+  BusMoves::Targets targets;
+  for (const PlannedMove& planned : plan.moves) {
+    targets[planned.queue] = planned.to_generation;
+  }
+  std::vector<std::shared_ptr<QueueMove>> moves;
+  for (const PlannedMove& planned : now.moves) {
+    TIELINE_ASSIGN_OR_RETURN(
+        std::shared_ptr<QueueMove> move,
+        MakeMovable(before.queues.at(planned.queue), plan.config.move));
+    moves.push_back(std::move(move));
+  }
+  {
+    MutexLock lock(&mu_);
+    if (closed_) return ClosedError();
+    for (const auto& [name, broker] : plan.config.brokers) {
+      config_.brokers.emplace(name, broker);
+    }
+    for (const auto& [name, queue] : plan.config.queues) {
+      config_.queues[name] = queue;
+    }
+    config_.move = plan.config.move;
+  }
+  for (size_t i = 0; i < moves.size(); ++i) {
+    moves[i]->Apply(plan.config.queues.at(now.moves[i].queue), plan.config.move,
+                    plan.accepts_existing);
+  }
+  return std::make_unique<Moving>(moves_, std::move(targets));
 }
 
 absl::StatusOr<driver::Reply> BusCore::Ask(const BrokerConfig& broker,
@@ -294,6 +400,10 @@ absl::Status BusCore::Close(absl::Duration timeout) {
   }
   // Also calls the callbacks that were still to be called.
   runner_.End();
+  moves_->Stop();
+  if (store_ != nullptr) {
+    note(store_->Close(std::max(deadline.Left(), absl::Milliseconds(100))));
+  }
   return first;
 }
 

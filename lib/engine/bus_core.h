@@ -17,16 +17,19 @@
 #include "lib/engine/route_core.h"
 #include "lib/engine/runner.h"
 #include "lib/engine/sender_core.h"
+#include "lib/move/bus_moves.h"
+#include "lib/store/store.h"
 #include "tieline/bus.h"
 
 namespace tieline::inline v0 {
 
-class BusCore : public std::enable_shared_from_this<BusCore> {
+class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
  public:
   BusCore(Config config, BusOptions options);
-  ~BusCore();
+  ~BusCore() override;
 
-  void Start();
+  // Opens the state file, and begins to run.
+  absl::Status Start();
   absl::StatusOr<std::shared_ptr<SenderCore>> OpenSender(std::string_view queue,
                                                          SenderOptions options);
   absl::StatusOr<std::shared_ptr<ReceiverCore>> OpenReceiver(
@@ -46,9 +49,32 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
     MutexLock lock(&mu_);
     return config_;
   }
-  Runner& runner() { return runner_; }
+  Runner& runner() override { return runner_; }
+
+  absl::StatusOr<ChangePlan> Plan(const Config& next) const;
+  absl::StatusOr<std::unique_ptr<Moving>> Apply(const ChangePlan& plan);
+  std::vector<MoveReport> moves() const { return moves_->AllReports(); }
 
  private:
+  // MoveHost.
+  absl::StatusOr<std::shared_ptr<Endpoint>> EndpointAt(
+      const QueueConfig& queue) override;
+  std::shared_ptr<ReceiverLeg> MakeReceiverLeg(
+      const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
+      ReceiverOptions options, uint8_t number) override;
+  void Log(LogLevel level, std::string_view text) override {
+    if (options_.log) options_.log(level, text);
+  }
+  MoveStore& store() override { return *move_store_; }
+  void OnReport() override { moves_->OnReport(); }
+
+  // Of a queue that may move: null where the bus keeps no state and the queue
+  // never moved.
+  absl::StatusOr<std::shared_ptr<QueueMove>> MoveOf(const QueueConfig& queue);
+  // The same for one that is about to: handles that are open are told.
+  absl::StatusOr<std::shared_ptr<QueueMove>> MakeMovable(
+      const QueueConfig& queue, const MoveConfig& options);
+
   absl::StatusOr<std::shared_ptr<Endpoint>> EndpointFor(
       const BrokerConfig& broker);
   absl::StatusOr<std::shared_ptr<Endpoint>> MakeEndpoint(
@@ -56,16 +82,16 @@ class BusCore : public std::enable_shared_from_this<BusCore> {
   // kFailedPrecondition: the bus was closed meanwhile.
   absl::StatusOr<std::shared_ptr<SenderCore>> MakeSender(
       const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
-      SenderOptions options);
-  std::shared_ptr<ReceiverLeg> MakeReceiverLeg(
-      const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
-      ReceiverOptions options, uint8_t number);
+      SenderOptions options, const std::shared_ptr<QueueMove>& move = nullptr);
 
   const BusOptions options_;
   Clock* const clock_;
   Runner runner_;
   const std::string producer_;
   std::atomic<uint64_t> next_sender_{0};
+  std::unique_ptr<Store> store_;  // null: no state is kept
+  std::unique_ptr<MoveStore> move_store_;
+  const std::shared_ptr<BusMoves> moves_;
 
   mutable Mutex mu_;
   Config config_ ABSL_GUARDED_BY(mu_);  // grows by URLs

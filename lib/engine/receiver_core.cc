@@ -52,6 +52,11 @@ std::vector<std::shared_ptr<ReceiverLeg>> ReceiverCore::legs() const {
   return legs_;
 }
 
+bool ReceiverCore::closed() const {
+  MutexLock lock(&mu_);
+  return closed_;
+}
+
 std::shared_ptr<ReceiverLeg> ReceiverCore::LegOf(uint32_t incarnation) const {
   if (!moved_.load(std::memory_order_acquire)) return first_;
   const uint8_t number = LaneTable::NumberOf(incarnation);
@@ -129,21 +134,21 @@ auto ReceiverCore::FromAnyLeg(absl::Duration timeout,
     const bool moves = !result.ok() && absl::IsAborted(result.status());
     if (!moves) return result;
   }
+  absl::Duration turn = absl::ZeroDuration();
   for (;;) {
+    // What is there first; then each is waited for in turn.
     const std::vector<std::shared_ptr<ReceiverLeg>> all = legs();
-    const absl::Duration turn = all.size() > 1 ? kTurn : kLook;
     for (const auto& leg : all) {
       Result result = take(*leg, std::min(turn, deadline.Left()));
       if (result.ok() || deadline.Passed() || stop.stop_requested()) {
         return result;
       }
       const absl::StatusCode code = result.status().code();
-      const bool is_home = home() == leg;
-      if (code != absl::StatusCode::kDeadlineExceeded &&
-          code != absl::StatusCode::kAborted && is_home) {
-        return result;
-      }
+      const bool goes_on = code == absl::StatusCode::kDeadlineExceeded ||
+                           code == absl::StatusCode::kAborted;
+      if (!goes_on && home() == leg) return result;
     }
+    turn = all.size() > 1 ? kTurn : kLook;
   }
 }
 

@@ -97,6 +97,7 @@ class ReceiverCore final : public std::enable_shared_from_this<ReceiverCore> {
   // The leg closes and leaves by itself.
   void DropLeg(const std::shared_ptr<ReceiverLeg>& leg);
   std::vector<std::shared_ptr<ReceiverLeg>> legs() const;
+  bool closed() const;
 
  private:
   std::shared_ptr<ReceiverLeg> LegOf(uint32_t incarnation) const;

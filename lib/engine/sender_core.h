@@ -70,7 +70,7 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   void Hold(bool hold);
   bool held() const { return is_held_.load(std::memory_order_acquire); }
   // Goes to `leg`, which is attached; what is sent there is stamped with the
-  // generation. Ends the hold.
+  // generation.
   void GoTo(std::shared_ptr<SenderLeg> leg, uint64_t generation);
   // It is there.
   bool IsAt(const SenderLeg& leg) const { return at_home_.load() == &leg; }
@@ -87,8 +87,8 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
     absl::Duration longest_pause = absl::ZeroDuration();
   };
   MoveCounts TakeMoveCounts();
-  // Stamps from now on, where it is (a process that started there).
-  void SetGeneration(uint64_t generation);
+  // Closed, or about to be: it goes nowhere.
+  bool ended() const;
 
  private:
   friend class SenderLeg;

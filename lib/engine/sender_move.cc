@@ -60,8 +60,9 @@ void SenderCore::GoTo(std::shared_ptr<SenderLeg> leg, uint64_t generation) {
   WakeHome();
 }
 
-void SenderCore::SetGeneration(uint64_t generation) {
-  GoTo(home(), generation);
+bool SenderCore::ended() const {
+  MutexLock lock(&mu_);
+  return legs_.empty();
 }
 
 void SenderCore::CutAway() {
@@ -96,7 +97,6 @@ bool SenderCore::GoOn(SenderLeg& leg) {
     goes_on_.store(false);
   }
   if (next == nullptr) return false;
-  hold_.store(false);
   in_hand_.SetGeneration(generation);
   if (next.get() == &leg) return false;
   TakeAway();

@@ -1,0 +1,470 @@
+// What a QueueMove has under way: preparing a place, writing the record,
+// waiting for answers, and proving that a place is empty.
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/permanent.h"
+#include "lib/base/status.h"
+#include "lib/move/queue_move.h"
+
+namespace tieline::inline v0 {
+namespace {
+
+constexpr absl::Duration kLook = absl::Milliseconds(5);
+constexpr absl::Duration kAskAgain = absl::Milliseconds(20);
+// Between two counts that say the same, where one alone proves nothing.
+constexpr absl::Duration kApart = absl::Milliseconds(200);
+constexpr absl::Duration kAnswerTime = absl::Seconds(2);
+constexpr absl::Duration kTryAgain = absl::Seconds(1);
+
+std::string_view ProofName(DrainProof proof) {
+  switch (proof) {
+    case DrainProof::kExact:
+      return "exact";
+    case DrainProof::kOffsets:
+      return "offsets";
+    case DrainProof::kCount:
+      return "count";
+    case DrainProof::kPeek:
+      return "peek";
+    case DrainProof::kQuietPeriod:
+      return "unproven";
+  }
+  return "";
+}
+
+}  // namespace
+
+bool QueueMove::Work(absl::Time now) {
+  return WorkPrepare(now) || WorkCommit(now) || WorkSwitch(now) ||
+         WorkWaits(now) || WorkProofs(now);
+}
+
+// ---- Preparing.
+
+absl::Status QueueMove::LegsReady(PlaceId place, bool* ready) const {
+  *ready = true;
+  absl::Status error;
+  const auto look = [&](bool is_open, const absl::Status& last) {
+    if (is_open) return;
+    *ready = false;
+    if (error.ok() || IsPermanent(last)) error = last;
+  };
+  for (const SenderEntry& entry : senders_) {
+    const auto leg = entry.legs.find(place);
+    if (leg == entry.legs.end()) continue;
+    look(leg->second->link().is_open(), leg->second->link().last_error());
+  }
+  for (const ReceiverEntry& entry : receivers_) {
+    const auto leg = entry.legs.find(place);
+    if (leg == entry.legs.end()) continue;
+    look(leg->second->is_open(), leg->second->last_error());
+  }
+  return error;
+}
+
+absl::Status QueueMove::CheckLimits(const Binding& binding) const {
+  PlaceId present = 0;
+  bool ordered = false;
+  {
+    MutexLock lock(&mu_);
+    present = move_->record().present.place;
+    ordered = places_.at(binding.place).ordered == Order::kPerKey;
+  }
+  for (const SenderEntry& entry : senders_) {
+    const auto from = entry.legs.find(present);
+    const auto to = entry.legs.find(binding.place);
+    if (from == entry.legs.end() || to == entry.legs.end()) continue;
+    const Capabilities has = from->second->link().capabilities();
+    const Capabilities will = to->second->link().capabilities();
+    if (will.max_message_bytes > 0 &&
+        will.max_message_bytes < has.max_message_bytes) {
+      return MakeStatus(
+          absl::StatusCode::kFailedPrecondition,
+          "{} takes messages of {} bytes at most, {} of {}: raise its limit",
+          to->second->link().name(), will.max_message_bytes,
+          from->second->link().name(), has.max_message_bytes);
+    }
+    if (ordered && !will.has(Capability::kOrdering)) {
+      return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                        "{}: the broker keeps no order, which the queue needs",
+                        to->second->link().name());
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool QueueMove::WorkPrepare(absl::Time now) {
+  if (!preparing_) return false;
+  Preparing& p = *preparing_;
+  bool ready = false;
+  absl::Status error = LegsReady(p.binding.place, &ready);
+  bool failed = IsPermanent(error);
+  if (ready && !p.asked) {
+    error = CheckLimits(p.binding);
+    failed = !error.ok();
+    p.asked = true;
+    Ask(p.binding.place, driver::Request::Op::kFixStart, kAnswerTime,
+        [this, binding = p.binding](const driver::Reply& reply) {
+          if (!preparing_ || preparing_->binding != binding) return;
+          preparing_->answered = true;
+          preparing_->status = reply.status;
+          preparing_->existing = reply.count;
+        });
+  }
+  if (!failed && p.answered) {
+    // Who can't say is taken as it is.
+    const bool can_say = p.status.code() != absl::StatusCode::kUnimplemented;
+    bool accepts = false;
+    std::string place;
+    {
+      MutexLock lock(&mu_);
+      accepts = accepts_existing_ || !options_.members.empty();
+      place = places_.NameOf(p.binding.place);
+    }
+    if (p.status.ok() || !can_say) {
+      if (!can_say || p.existing <= 0 || accepts) {
+        Feed(move_event::Prepared{p.binding.generation});
+        return true;
+      }
+      failed = true;
+      error = MakeStatus(absl::StatusCode::kFailedPrecondition,
+                         "queue {}: {} messages are at {} already: empty it, "
+                         "or accept that they are delivered first",
+                         name_, p.existing, place);
+    } else if (IsPermanent(p.status)) {
+      failed = true;
+      error = p.status;
+    } else {
+      error = p.status;
+      p.asked = p.answered = false;
+    }
+  }
+  if (!failed && now >= p.give_up_at) {
+    failed = true;
+    if (error.ok()) {
+      error = absl::UnavailableError("the new broker does not answer");
+    }
+  }
+  if (failed) {
+    SetStatus(error);
+    const uint64_t generation = p.binding.generation;
+    Feed(move_event::PrepareFailed{generation});
+    Feed(move_event::Undo{});
+    return true;
+  }
+  By(std::min(now + kAskAgain, p.give_up_at));
+  return false;
+}
+
+// ---- Writing.
+
+bool QueueMove::WorkCommit(absl::Time now) {
+  if (!committing_) return false;
+  Committing& c = *committing_;
+  if (c.again_at != absl::InfiniteFuture()) {
+    if (now < c.again_at) {
+      By(c.again_at);
+      return false;
+    }
+    committing_.reset();
+    Feed(move_event::Retry{});
+    return true;
+  }
+  if (c.submitted) return false;
+  SavedMove saved;
+  {
+    MutexLock lock(&mu_);
+    saved.generation = c.record.present.generation;
+    saved.digest = digest_;
+    saved.record = places_.Encode(c.record);
+    const bool moves = c.record.present != move_->record().present;
+    const bool all_held =
+        std::all_of(senders_.begin(), senders_.end(), [](const auto& entry) {
+          const std::shared_ptr<SenderCore> core = entry.core.lock();
+          return core == nullptr || core->ended() || core->held();
+        });
+    // The senders call when they hold.
+    if (moves && !all_held) return false;
+  }
+  c.submitted = true;
+  host_->store().Commit(
+      name_, std::move(saved),
+      [this, self = shared_from_this()](const absl::Status& status) {
+        Post([this, status] {
+          if (!committing_ || !committing_->submitted) return;
+          if (status.ok()) {
+            committing_.reset();
+            Feed(move_event::Committed{});
+            return;
+          }
+          committing_->submitted = false;
+          committing_->again_at = clock_->Steady() + kTryAgain;
+          SetStatus(status);
+          if (absl::IsAborted(status)) {
+            Feed(move_event::CommitUnknown{});
+          } else {
+            Feed(move_event::CommitFailed{});
+          }
+        });
+      });
+  return false;
+}
+
+// ---- Switching.
+
+bool QueueMove::WorkSwitch(absl::Time now) {
+  PlaceId present = 0;
+  {
+    MutexLock lock(&mu_);
+    if (move_->state() != MoveState::kSwitching) return false;
+    present = move_->record().present.place;
+  }
+  bool all = true;
+  for (const SenderEntry& entry : senders_) {
+    const std::shared_ptr<SenderCore> core = entry.core.lock();
+    if (core == nullptr || core->ended()) continue;
+    const auto leg = entry.legs.find(present);
+    const bool there = leg != entry.legs.end() && core->IsAt(*leg->second);
+    if (there && core->away() == 0) continue;
+    all = false;
+    if (now >= cut_at_) core->CutAway();
+  }
+  if (!all) {
+    if (now >= cut_at_) cut_at_ = now + kTryAgain;
+    By(cut_at_);
+    return false;
+  }
+  for (const SenderEntry& entry : senders_) {
+    const std::shared_ptr<SenderCore> core = entry.core.lock();
+    if (core == nullptr) continue;
+    const SenderCore::MoveCounts counts = core->TakeMoveCounts();
+    MutexLock lock(&mu_);
+    report_.in_flight += counts.in_flight;
+    report_.in_doubt += counts.in_doubt;
+    report_.longest_pause =
+        std::max(report_.longest_pause, counts.longest_pause);
+  }
+  Feed(move_event::NothingUnresolved{});
+  return true;
+}
+
+// ---- Waiting.
+
+bool QueueMove::WorkWaits(absl::Time now) {
+  MoveWants wants;
+  {
+    MutexLock lock(&mu_);
+    wants = move_->Wants();
+  }
+  // Nobody else reads or sends here, as far as is known.
+  for (const Binding& binding : wants.ask) {
+    bool is_open = false;
+    {
+      MutexLock lock(&mu_);
+      const Undrained* undrained =
+          move_->record().FindUndrained(binding.generation);
+      is_open = undrained != nullptr && undrained->stage == DrainStage::kAsking;
+    }
+    if (is_open) {
+      Feed(move_event::MembersUndrained{binding.generation});
+    } else {
+      Feed(move_event::MembersDrained{binding.generation});
+    }
+    return true;
+  }
+  for (const auto& [generation, waiting] : finishing_) {
+    if (now < waiting.until && !IsIdleAt(waiting.binding.place)) {
+      By(now + kLook);
+      continue;
+    }
+    for (ReceiverEntry& entry : receivers_) {
+      const auto leg = entry.legs.find(waiting.binding.place);
+      const std::shared_ptr<ReceiverCore> core = entry.core.lock();
+      if (leg == entry.legs.end() || core == nullptr) continue;
+      core->DropLeg(leg->second);
+      entry.legs.erase(leg);
+    }
+    Feed(move_event::HandlersDone{generation});
+    return true;
+  }
+  for (const auto& [generation, waiting] : retiring_) {
+    if (now >= waiting.until && IsIdleAt(waiting.binding.place)) {
+      Feed(move_event::RetireOver{generation});
+      return true;
+    }
+    By(std::max(waiting.until, now + kLook));
+  }
+  return false;
+}
+
+// ---- Proving.
+
+bool QueueMove::IsIdleAt(PlaceId place) const {
+  return std::all_of(receivers_.begin(), receivers_.end(),
+                     [place](const auto& entry) {
+                       const auto leg = entry.legs.find(place);
+                       return leg == entry.legs.end() || leg->second->IsIdle();
+                     });
+}
+
+bool QueueMove::IsOpenAt(PlaceId place) const {
+  return std::all_of(receivers_.begin(), receivers_.end(),
+                     [place](const auto& entry) {
+                       const auto leg = entry.legs.find(place);
+                       return leg == entry.legs.end() || leg->second->is_open();
+                     });
+}
+
+uint64_t QueueMove::ReceivedAt(PlaceId place) const {
+  uint64_t received = 0;
+  for (const ReceiverEntry& entry : receivers_) {
+    const auto leg = entry.legs.find(place);
+    if (leg != entry.legs.end()) received += leg->second->metrics().received;
+  }
+  return received;
+}
+
+void QueueMove::Ask(PlaceId place, driver::Request::Op op,
+                    absl::Duration within,
+                    std::function<void(driver::Reply)> done) {
+  QueueConfig queue;
+  {
+    MutexLock lock(&mu_);
+    queue = places_.at(place);
+  }
+  std::shared_ptr<Endpoint>& endpoint = asked_at_[place];
+  if (endpoint == nullptr) {
+    auto made = host_->EndpointAt(queue);
+    if (!made.ok()) {
+      driver::Reply reply;
+      reply.status = made.status();
+      asked_at_.erase(place);
+      done(std::move(reply));
+      return;
+    }
+    endpoint = *std::move(made);
+  }
+  driver::Request request;
+  request.op = op;
+  request.queue = std::move(queue);
+  request.deadline = clock_->Steady() + within;
+  endpoint->Ask(std::move(request),
+                [this, self = shared_from_this(),
+                 done = std::move(done)](driver::Reply reply) {
+                  Post([done, reply = std::move(reply)] { done(reply); });
+                });
+}
+
+bool QueueMove::Prove(Proof& proof, std::string text) {
+  const uint64_t generation = proof.binding.generation;
+  {
+    MutexLock lock(&mu_);
+    report_.proof = std::move(text);
+    report_.status = absl::OkStatus();
+  }
+  Feed(move_event::Drained{generation});
+  return true;
+}
+
+void QueueMove::AskProof(Proof& proof, absl::Time now) {
+  proof.asking = true;
+  const uint64_t received = ReceivedAt(proof.binding.place);
+  Ask(proof.binding.place, driver::Request::Op::kUndrained, kAnswerTime,
+      [this, generation = proof.binding.generation,
+       received](const driver::Reply& reply) {
+        OnProofAnswer(generation, reply, received);
+      });
+  proof.next_ask = now + kAskAgain;
+}
+
+void QueueMove::OnProofAnswer(uint64_t generation, const driver::Reply& reply,
+                              uint64_t received) {
+  const auto it = proofs_.find(generation);
+  if (it == proofs_.end()) return;
+  Proof& proof = it->second;
+  const absl::Time now = clock_->Steady();
+  proof.asking = false;
+  proof.next_ask = now + kAskAgain;
+  if (reply.status.code() == absl::StatusCode::kUnimplemented) {
+    proof.no_answer_can_be_had = true;
+    return;
+  }
+  if (!reply.status.ok()) {
+    proof.confirmed = 0;
+    proof.next_ask = now + kApart;
+    proof.silent_since = std::min(proof.silent_since, now);
+    SetStatus(reply.status);
+    return;
+  }
+  proof.silent_since = absl::InfiniteFuture();
+  const PlaceId place = proof.binding.place;
+  const bool empty =
+      reply.count == 0 && IsIdleAt(place) && received == ReceivedAt(place);
+  if (!empty) {
+    proof.confirmed = 0;
+    return;
+  }
+  DrainProof kind = DrainProof::kQuietPeriod;
+  if (const auto asked = asked_at_.find(place); asked != asked_at_.end()) {
+    kind = asked->second->driver().capabilities().drain_proof;
+  }
+  const bool one_is_enough =
+      kind == DrainProof::kExact || kind == DrainProof::kOffsets;
+  if (++proof.confirmed < (one_is_enough ? 1 : 2)) {
+    proof.next_ask = now + kApart;
+    return;
+  }
+  Prove(proof, std::string(ProofName(kind)));
+}
+
+bool QueueMove::WorkProofs(absl::Time now) {
+  absl::Duration quiet_period;
+  absl::Duration dead_after;
+  bool proceeds = false;
+  {
+    MutexLock lock(&mu_);
+    quiet_period = options_.quiet_period;
+    dead_after = options_.dead_after;
+    proceeds = options_.when_dead == WhenDead::kProceed;
+  }
+  for (auto& [generation, proof] : proofs_) {
+    const PlaceId place = proof.binding.place;
+    const bool is_dead = proceeds && now - dead_after >= proof.silent_since;
+    if (is_dead) {
+      using Decision = move_event::Word::Decision;
+      proof.silent_since = absl::InfiniteFuture();
+      Feed(move_event::Word{Decision::kProceed, generation});
+      return true;
+    }
+    if (proof.asking) continue;
+    if (now < proof.next_ask) {
+      By(proof.next_ask);
+      continue;
+    }
+    if (!proof.no_answer_can_be_had) {
+      if (IsIdleAt(place)) {
+        AskProof(proof, now);
+      } else {
+        proof.next_ask = now + kAskAgain;
+        By(proof.next_ask);
+      }
+      continue;
+    }
+    const uint64_t received = ReceivedAt(place);
+    if (received != proof.received || !IsIdleAt(place) || !IsOpenAt(place) ||
+        proof.quiet_since == absl::InfiniteFuture()) {
+      proof.received = received;
+      proof.quiet_since = now;
+    }
+    if (now - proof.quiet_since >= quiet_period) {
+      return Prove(proof, fmt::format("unproven: quiet for {}",
+                                      absl::FormatDuration(quiet_period)));
+    }
+    proof.next_ask = now + std::min(kAskAgain, quiet_period / 4);
+    By(proof.next_ask);
+  }
+  return false;
+}
+
+}  // namespace tieline::inline v0
