@@ -50,7 +50,7 @@ struct MoveRig {
   Config Next(const std::string& broker) {
     Config next = bus->config();
     QueueConfig& q = next.queues["q"];
-    q.was = {{q.broker, q.generation, ""}};
+    q.was = {{q.broker, q.generation, q.entity}};
     q.broker = broker;
     ++q.generation;
     return next;
@@ -182,6 +182,7 @@ TEST_CASE("a move to a broker that is not there changes nothing") {
   next.queues["q"].create = false;
   next.queues["q"].entity = "not-there";
   auto plan = rig.bus->Plan(next);
+  INFO(plan.status());
   REQUIRE(plan.ok());
   auto moving = rig.bus->Apply(*plan);
   REQUIRE(moving.ok());
