@@ -126,6 +126,8 @@ class Load {
     stop_ = true;
     if (thread_.joinable()) thread_.join();
     flushed_ = sender_->Flush(absl::Seconds(options_.wait_s)).ok();
+    // The callbacks use what is about to go.
+    while (flushed_ && answered_ < next_) absl::SleepFor(absl::Milliseconds(1));
   }
   // Since the last call, of what was given in that time.
   absl::Duration TakeSlowest() {
@@ -160,8 +162,11 @@ class Load {
           } else {
             ++failed_;
           }
-          const std::lock_guard lock(mu_);
-          slowest_ = std::max(slowest_, absl::Now() - given);
+          {
+            const std::lock_guard lock(mu_);
+            slowest_ = std::max(slowest_, absl::Now() - given);
+          }
+          ++answered_;
         });
     if (!status.ok()) {  // no room: slower, then
       absl::SleepFor(absl::Milliseconds(1));
@@ -177,6 +182,7 @@ class Load {
   std::atomic<bool> stop_{false};
   std::atomic<uint64_t> next_{0};
   std::atomic<uint64_t> failed_{0};
+  std::atomic<uint64_t> answered_{0};
   bool flushed_ = false;
   std::mutex mu_;
   absl::Duration slowest_;
@@ -201,9 +207,14 @@ absl::StatusOr<Config> MakeConfig(const Options& options,
   for (const std::string& url : {options.to, options.from}) {
     absl::StatusOr<std::string> name = config.AddUrl(url);
     if (!name.ok()) return name.status();
-    const auto made = config.queues.extract(*name);
-    moving = made.mapped();
-    places->insert(places->begin(), {moving.broker, moving.entity});
+    const QueueConfig made = config.queues.extract(*name).mapped();
+    places->insert(places->begin(), {made.broker, made.entity});
+    moving.broker = made.broker;
+    moving.entity = made.entity;
+    // What one of the two needs does not hurt the other.
+    moving.create = moving.create || made.create;
+    moving.partitions = std::max(moving.partitions, made.partitions);
+    if (!made.group.empty()) moving.group = made.group;
   }
   moving.name = "moving";
   moving.ordered = Order::kPerKey;
