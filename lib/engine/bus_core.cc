@@ -73,6 +73,10 @@ absl::Status BusCore::Start() {
     TIELINE_ASSIGN_OR_RETURN(store_, Store::Open(std::move(store_options)));
     move_store_ = MakeMoveStore(store_.get());
   }
+  // A queue that is to be drained is, whether or not somebody uses it yet.
+  for (const auto& [name, queue] : config().queues) {
+    TIELINE_RETURN_IF_ERROR(MoveOf(queue).status());
+  }
   if (!options_.host_runs) runner_.StartThread();
   return absl::OkStatus();
 }
@@ -284,6 +288,16 @@ absl::StatusOr<std::shared_ptr<QueueMove>> BusCore::MakeMovable(
     }
   }
   return move;
+}
+
+Config BusCore::config() const {
+  Config config;
+  {
+    MutexLock lock(&mu_);
+    config = config_;
+  }
+  moves_->Correct(&config);
+  return config;
 }
 
 absl::StatusOr<ChangePlan> BusCore::Plan(const Config& next) const {

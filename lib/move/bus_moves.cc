@@ -90,9 +90,18 @@ absl::StatusOr<ChangePlan> BusMoves::Plan(const Config& now,
     } else {
       TIELINE_RETURN_IF_ERROR(QueueMove::CheckFirst(known->second, queue));
     }
-    plan.moves.push_back(Describe(known->second, queue, next));
+    // Else it only says what is drained, or is not known yet to be.
+    if (queue.generation > known->second.generation) {
+      plan.moves.push_back(Describe(known->second, queue, next));
+    }
   }
   return plan;
+}
+
+void BusMoves::Correct(Config* config) const {
+  for (auto& [name, queue] : config->queues) {
+    if (const auto move = Find(name)) queue = move->Known();
+  }
 }
 
 absl::Status BusMoves::Wait(const Targets& targets,

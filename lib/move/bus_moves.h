@@ -33,6 +33,9 @@ class BusMoves {
   // What `next` would move, where queues are as `now` says.
   absl::StatusOr<ChangePlan> Plan(const Config& now, const Config& next) const;
 
+  // Where the queues of `config` that have a move are in truth.
+  void Correct(Config* config) const;
+
   // By queue, the generation that it is to come to.
   using Targets = std::map<std::string, uint64_t>;
   absl::Status Wait(const Targets& targets, absl::Duration timeout) const;

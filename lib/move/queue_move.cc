@@ -139,6 +139,20 @@ QueueConfig QueueMove::Present() const {
   return places_.at(PresentBinding().place);
 }
 
+QueueConfig QueueMove::Known() const {
+  MutexLock lock(&mu_);
+  const Binding present = PresentBinding();
+  QueueConfig known = places_.at(present.place);
+  known.generation = present.generation;
+  known.was.clear();
+  for (const Undrained& undrained : move_->record().undrained) {
+    const QueueConfig& then = places_.at(undrained.binding.place);
+    known.was.push_back(
+        {then.broker, undrained.binding.generation, then.entity});
+  }
+  return known;
+}
+
 void QueueMove::AddSender(const std::shared_ptr<SenderCore>& sender) {
   sender->SetMover(shared_from_this());
   // Until it is known where to send.

@@ -61,6 +61,9 @@ class QueueMove final : public Runnable, public DeliveryGate {
   // Where the queue is now, for a handle that is opened; nothing before its
   // first record is on disk: then where it will be.
   QueueConfig Present() const;
+  // The same with its generation and what is not drained: what the config
+  // should say.
+  QueueConfig Known() const;
   void AddSender(const std::shared_ptr<SenderCore>& sender);
   // `is_new`: it was not attached yet, and gets its first credit from here.
   void AddReceiver(const std::shared_ptr<ReceiverCore>& receiver, bool is_new);

@@ -5,8 +5,8 @@
 //
 // One process sends and handles. Prints one JSON object: what was lost, took
 // effect twice or came out of order, and how long a sender paused at a move.
-// Exit codes: 0 all well, 1 something is not as it should be, 2 wrong usage or a
-// broker that does not answer.
+// Exit codes: 0 all well, 1 something is not as it should be, 2 wrong usage or
+// a broker that does not answer.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -227,7 +227,7 @@ absl::StatusOr<Config> MakeConfig(const Options& options,
 
 Config MovedTo(const Place& place, Config config) {
   QueueConfig& queue = config.queues["moving"];
-  queue.was = {{queue.broker, queue.generation, queue.entity}};
+  queue.was.push_back({queue.broker, queue.generation, queue.entity});
   queue.broker = place.broker;
   queue.entity = place.entity;
   ++queue.generation;
@@ -303,13 +303,12 @@ int Run(const Options& options) {
   ProcessorOptions processing;
   processing.concurrency = 4;
   processing.order = Order::kPerKey;
-  auto processor =
-      (*receiver)->Process(processing, [&](Delivery& delivery) {
-        const std::string body(delivery.message().body_view());
-        effects.OnHandled(std::stoull(body),
-                          delivery.late() || delivery.redelivered());
-        return absl::OkStatus();
-      });
+  auto processor = (*receiver)->Process(processing, [&](Delivery& delivery) {
+    const std::string body(delivery.message().body_view());
+    effects.OnHandled(std::stoull(body),
+                      delivery.late() || delivery.redelivered());
+    return absl::OkStatus();
+  });
   Seen seen;
   Load load(**bus, options, &effects);
   for (int i = 0; i < 2 * options.moves - 1 && seen.fault.empty(); ++i) {
