@@ -4,7 +4,10 @@
 #include <proton/link.h>
 #include <proton/terminus.h>
 
+#include <algorithm>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "adapters/amqp/connection.h"
 #include "adapters/amqp/errors.h"
@@ -27,25 +30,52 @@ std::string QueueName(const std::string& entity) {
   return colons == std::string::npos ? entity : entity.substr(colons + 2);
 }
 
-Message MakeRequest(const driver::Request& request,
+bool IsCount(Op op) {
+  return op == Op::kDepth || op == Op::kUndrained || op == Op::kFixStart;
+}
+
+// The attributes that an operation asks for, one after the other. A queue's
+// messageCount has what is scheduled in it; that is asked for before and after,
+// since it may come due, or more be added, in between.
+std::span<const char* const> Attributes(Op op) {
+  static constexpr const char* kDepth[] = {"messageCount"};
+  static constexpr const char* kReady[] = {"scheduledCount", "messageCount",
+                                           "scheduledCount"};
+  static constexpr const char* kNames[] = {"queueNames"};
+  if (op == Op::kDepth) return kDepth;
+  if (op == Op::kListEntities) return kNames;
+  return IsCount(op) ? std::span<const char* const>(kReady)
+                     : std::span<const char* const>();
+}
+
+// How many requests an operation takes.
+size_t RequestsOf(Op op) { return std::max<size_t>(Attributes(op).size(), 1); }
+
+// The request with this number, from 0.
+Message MakeRequest(const driver::Request& request, size_t number,
                     const std::string& reply_to) {
   Message message;
-  std::string queue = QueueName(request.queue.entity);
-  if (request.op == Op::kDepth) {
-    message.set_property("_AMQ_ResourceName", Value("queue." + queue));
-    message.set_property("_AMQ_Attribute", Value("messageCount"));
-  } else if (request.op == Op::kListEntities) {
-    message.set_property("_AMQ_ResourceName", Value("broker"));
-    message.set_property("_AMQ_Attribute", Value("queueNames"));
-  } else {
-    message.set_property("_AMQ_ResourceName", Value("broker"));
-    message.set_property("_AMQ_OperationName", Value("destroyQueue"));
-  }
+  const std::string queue = QueueName(request.queue.entity);
+  const std::string resource =
+      IsCount(request.op) ? "queue." + queue : "broker";
+  message.set_property("_AMQ_ResourceName", Value(resource));
+  const auto attributes = Attributes(request.op);
   Json arguments = Json::array();
-  if (request.op == Op::kDeleteEntity) arguments.push_back(queue);
+  if (number < attributes.size()) {
+    message.set_property("_AMQ_Attribute", Value(attributes[number]));
+  } else {
+    message.set_property("_AMQ_OperationName", Value("destroyQueue"));
+    arguments.push_back(queue);
+  }
   message.set_value_body(Value(arguments.dump()));
   message.set_reply_to(reply_to);
   return message;
+}
+
+// What the counts that came, as Attributes asks for them, say.
+int64_t CountOf(const std::vector<int64_t>& counts) {
+  if (counts.size() == 1) return counts[0];
+  return std::max<int64_t>(counts[1] - std::min(counts[0], counts[2]), 0);
 }
 
 }  // namespace
@@ -63,7 +93,7 @@ void ManagementTask::OnAttached(wire::Link* link) {
         pn_terminus_get_address(pn_link_remote_source(link->proton()));
     if (address == nullptr) return;  // refused: its detach follows
     reply_to_ = address;
-    receiver_->AddCredit(1);
+    receiver_->AddCredit(static_cast<uint32_t>(RequestsOf(request_.op)));
     wire::LinkSpec spec;
     spec.sender = true;
     spec.name = connection_->NewLinkName("management");
@@ -73,17 +103,22 @@ void ManagementTask::OnAttached(wire::Link* link) {
 }
 
 void ManagementTask::OnSendable(wire::Link* link) {
-  if (sent_ || link != sender_ || !link->CanSend()) return;
-  sent_ = true;
-  wire::Writer* out = link->Begin(0, false, 0);
+  if (link == sender_) SendNext();
+}
+
+// Once the one before was answered.
+void ManagementTask::SendNext() {
+  const bool all = sent_ >= RequestsOf(request_.op);
+  if (all || sent_ > counts_.size() || !sender_->CanSend()) return;
+  const Message message = MakeRequest(request_, sent_++, reply_to_);
+  wire::Writer* out = sender_->Begin(0, false, 0);
   Bytes rest;
   wire::EncodeOptions options;
-  absl::Status status = wire::EncodeMessage(MakeRequest(request_, reply_to_),
-                                            options, out, &rest);
+  absl::Status status = wire::EncodeMessage(message, options, out, &rest);
   if (status.ok()) {
-    link->End(rest);
+    sender_->End(rest);
   } else {
-    link->Cancel();
+    sender_->Cancel();
     Finish(std::move(status));
   }
 }
@@ -123,11 +158,16 @@ absl::Status ManagementTask::ReadReply(const Message& message) {
   driver::Reply reply;
   const Json* value =
       result.is_array() && !result.empty() ? &result[0] : nullptr;
-  if (request_.op == Op::kDepth) {
+  if (IsCount(request_.op)) {
     if (value == nullptr || !value->is_number_integer()) {
       return absl::NotFoundError("there is no such queue");
     }
-    reply.count = value->get<int64_t>();
+    counts_.push_back(value->get<int64_t>());
+    if (counts_.size() < RequestsOf(request_.op)) {
+      if (sender_ != nullptr) SendNext();
+      return absl::OkStatus();
+    }
+    reply.count = CountOf(counts_);
   } else if (request_.op == Op::kListEntities) {
     if (value == nullptr || !value->is_array()) {
       return absl::UnavailableError("the broker's answer has no names");

@@ -25,6 +25,8 @@ std::unique_ptr<Task> MakeTask(AmqpConnection* connection,
       if (!artemis) return nullptr;
       return std::make_unique<PeekTask>(connection, std::move(request));
     case Op::kDepth:
+    case Op::kUndrained:
+    case Op::kFixStart:
     case Op::kListEntities:
     case Op::kDeleteEntity:
       if (!artemis) return nullptr;

@@ -4,7 +4,8 @@
 //   ping           a session that begins and ends; any broker
 //   create         attaching a sender, which declares or auto-creates
 //   peek           a browsing receiver (Artemis)
-//   depth, list, delete   Artemis's management address
+//   depth, undrained, fix start, list, delete
+//                  Artemis's management address
 // Everything else, and everything on brokers without it: kUnimplemented.
 // Threads: those of the connection.
 #ifndef TIELINE_ADAPTERS_AMQP_REQUESTS_H_

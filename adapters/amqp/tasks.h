@@ -46,8 +46,8 @@ class PeekTask final : public Task {
   driver::Reply result_;
 };
 
-// One call of Artemis's management: a request message, and its reply on a
-// dynamic address.
+// One operation by Artemis's management: one or several request messages, one
+// after the other, and their replies on a dynamic address.
 class ManagementTask final : public Task {
  public:
   using Task::Task;
@@ -61,12 +61,14 @@ class ManagementTask final : public Task {
   void OnDelivery(wire::Link* link, wire::Delivery delivery) override;
 
  private:
+  void SendNext();
   absl::Status ReadReply(const Message& message);
 
   wire::Link* sender_ = nullptr;
   wire::Link* receiver_ = nullptr;
   std::string reply_to_;
-  bool sent_ = false;
+  size_t sent_ = 0;
+  std::vector<int64_t> counts_;  // of the replies that have one
 };
 
 }  // namespace tieline::inline v0::amqp

@@ -20,11 +20,12 @@ BEHAVIOUR("every kind of request is answered, if only as unimplemented",
   const QueueConfig queue = rig.NewQueue();
   for (Op op : {Op::kPeek, Op::kDepth, Op::kDrainMark, Op::kListEntities,
                 Op::kReceiveDeferred, Op::kSchedule, Op::kCancelScheduled,
-                Op::kGetSessionState, Op::kSetSessionState, Op::kPing}) {
+                Op::kGetSessionState, Op::kSetSessionState, Op::kPing,
+                Op::kUndrained, Op::kFixStart}) {
     INFO("request " << static_cast<int>(op));
     rig.Await(rig.Main(), MakeRequest(op, queue));
   }
-  CHECK(rig.Main().replies.size() == 10);
+  CHECK(rig.Main().replies.size() == 12);
 }
 
 BEHAVIOUR("what the backend can't is answered unimplemented", "[requests]") {

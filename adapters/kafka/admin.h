@@ -9,9 +9,11 @@
 
 #include <memory>
 #include <string_view>
+#include <type_traits>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "adapters/kafka/asks.h"
 #include "adapters/kafka/client.h"
 
@@ -37,6 +39,9 @@ struct FreeMore {
   void operator()(rd_kafka_ListConsumerGroupOffsets_t* p) const {
     rd_kafka_ListConsumerGroupOffsets_destroy(p);
   }
+  void operator()(rd_kafka_AlterConsumerGroupOffsets_t* p) const {
+    rd_kafka_AlterConsumerGroupOffsets_destroy(p);
+  }
 };
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, FreeMore>;
 using Options = std::unique_ptr<rd_kafka_AdminOptions_t, FreeMore>;
@@ -55,6 +60,27 @@ absl::StatusOr<Owned<rd_kafka_event_t>> Await(rd_kafka_queue_t* queue,
 
 Options OptionsFor(const Client& client, rd_kafka_admin_op_t op,
                    const Patience& patience);
+
+// Calls `ask` until what it returns (a status, or a StatusOr) is not
+// kUnavailable: a group's coordinator is being found, loads, or has moved.
+template <typename F>
+auto AskCoordinator(const Patience& patience, F ask) {
+  const auto status_of = [](const auto& result) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(result)>,
+                                 absl::Status>) {
+      return result;
+    } else {
+      return result.status();
+    }
+  };
+  for (;;) {
+    auto result = ask();
+    if (!absl::IsUnavailable(status_of(result)) || patience.over()) {
+      return result;
+    }
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+}
 
 }  // namespace kafka
 }  // namespace tieline::inline v0

@@ -22,6 +22,7 @@
 #include "adapters/kafka/background.h"
 #include "adapters/kafka/client.h"
 #include "adapters/kafka/producer.h"
+#include "adapters/kafka/records.h"
 #include "tieline/driver/driver.h"
 
 namespace tieline::inline v0 {
@@ -90,6 +91,9 @@ class KafkaConnection final : public driver::Connection {
   ClientRef control_;
   Owned<rd_kafka_queue_t> control_queue_;
   Background background_;
+  // Used by background_'s jobs, one at a time.
+  const std::shared_ptr<FoundRecords> found_records_ =
+      std::make_shared<FoundRecords>();
   Background brief_;  // what must not wait behind a slow answer
   State state_ = State::kConnecting;
   absl::Time now_;

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "adapters/kafka/connection.h"
+#include "adapters/kafka/remainder.h"
 #include "adapters/kafka/settings.h"
+#include "lib/base/status.h"
 
 namespace tieline::inline v0 {
 namespace kafka {
@@ -22,6 +24,8 @@ bool IsKnown(Op op) {
     case Op::kCreateEntity:
     case Op::kDeleteEntity:
     case Op::kPing:
+    case Op::kUndrained:
+    case Op::kFixStart:
       return true;
     default:
       return false;
@@ -35,13 +39,44 @@ absl::Status Into(absl::StatusOr<T> result, Put put) {
   return absl::OkStatus();
 }
 
+// Whether the request reads, with a client of its own.
+bool Reads(Op op) {
+  return op == Op::kPeek || op == Op::kUndrained || op == Op::kFixStart;
+}
+
+Settings ReaderSettings(const BrokerConfig& broker, const QueueConfig& queue) {
+  Settings settings = ConsumerSettings(broker, queue, true, rd_kafka_version());
+  settings.push_back({"enable.partition.eof", Secret("true")});
+  return settings;
+}
+
+absl::StatusOr<int64_t> AskRemainder(const Client& control,
+                                     const Settings& reader,
+                                     const driver::Request& request,
+                                     FoundRecords* found,
+                                     const Patience& patience) {
+  const auto ask =
+      request.op == Op::kUndrained ? &kafka::Undrained : &kafka::FixStart;
+  // The control client's isolation level is the default, read_committed.
+  const auto level = std::find_if(
+      reader.rbegin(), reader.rend(),
+      [](const Setting& s) { return s.name == "isolation.level"; });
+  if (level == reader.rend() || level->value.Reveal() == "read_committed") {
+    return ask({control, reader, found}, request.queue, patience);
+  }
+  TIELINE_ASSIGN_OR_RETURN(const ClientRef own,
+                           Client::Make(RD_KAFKA_CONSUMER, reader, 0));
+  return ask({*own.get(), reader, found}, request.queue, patience);
+}
+
 // On the background thread.
-driver::Reply Carry(const Client& control, const Settings& peek,
-                    const driver::Request& request, const Patience& patience) {
+driver::Reply Carry(const Client& control, const Settings& reader,
+                    const driver::Request& request, FoundRecords* found,
+                    const Patience& patience) {
   driver::Reply reply;
   switch (request.op) {
     case Op::kPeek:
-      reply.status = Into(Peek(peek, control, request.queue, request.from,
+      reply.status = Into(Peek(reader, control, request.queue, request.from,
                                request.max, patience),
                           [&](auto v) { reply.inbound = std::move(v); });
       break;
@@ -73,6 +108,12 @@ driver::Reply Carry(const Client& control, const Settings& peek,
     case Op::kPing:
       reply.status = Ping(control, patience);
       break;
+    case Op::kUndrained:
+    case Op::kFixStart:
+      reply.status =
+          Into(AskRemainder(control, reader, request, found, patience),
+               [&](int64_t v) { reply.count = v; });
+      break;
     default:
       reply.status = absl::UnimplementedError("Kafka has no such thing");
   }
@@ -99,18 +140,16 @@ void KafkaConnection::Ask(uint64_t cookie, driver::Request request) {
     if (request.op == Op::kDeleteEntity) {
       known_topics_.erase(request.queue.entity);
     }
-    Settings peek;
-    if (request.op == Op::kPeek) {
-      peek = ConsumerSettings(broker_, request.queue, true, rd_kafka_version());
-      peek.push_back({"enable.partition.eof", Secret("true")});
-    }
+    Settings reader;
+    if (Reads(request.op)) reader = ReaderSettings(broker_, request.queue);
     const bool posted =
-        Post([this, cookie, left, peek = std::move(peek),
-              request = std::move(request),
+        Post([this, cookie, left, reader = std::move(reader),
+              request = std::move(request), found = found_records_,
               control = std::make_shared<ClientRef>(control_.Share())](
                  const std::atomic<bool>& stop) -> Background::Result {
-          auto reply = std::make_shared<driver::Reply>(Carry(
-              *control->get(), peek, request, {absl::Now() + left, &stop}));
+          auto reply = std::make_shared<driver::Reply>(
+              Carry(*control->get(), reader, request, found.get(),
+                    {absl::Now() + left, &stop}));
           reply->cookie = cookie;
           return [this, reply] { Reply(std::move(*reply)); };
         });

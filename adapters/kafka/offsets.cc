@@ -1,4 +1,6 @@
 // The rare operations that ask for offsets or read by them.
+#include "adapters/kafka/offsets.h"
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -6,24 +8,17 @@
 #include <utility>
 
 #include "adapters/kafka/admin.h"
-#include "adapters/kafka/asks.h"
 #include "adapters/kafka/errors.h"
 #include "adapters/kafka/record.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
 namespace kafka {
-namespace {
 
 const std::string& GroupOf(const QueueConfig& queue) {
   static const std::string default_group(kDefaultGroup);
   return queue.group.empty() ? default_group : queue.group;
 }
-
-struct Range {
-  int64_t low = 0;
-  int64_t high = 0;
-};
 
 absl::StatusOr<std::vector<Range>> Ranges(const Client& client,
                                           const QueueConfig& queue,
@@ -53,11 +48,12 @@ absl::StatusOr<std::vector<Range>> Ranges(const Client& client,
   return ranges;
 }
 
-// -1 where the group has committed nothing.
-absl::StatusOr<std::vector<int64_t>> Committed(const Client& client,
-                                               const QueueConfig& queue,
-                                               size_t partitions,
-                                               const Patience& patience) {
+namespace {
+
+absl::StatusOr<std::vector<int64_t>> AskCommitted(const Client& client,
+                                                  const QueueConfig& queue,
+                                                  size_t partitions,
+                                                  const Patience& patience) {
   Owned<rd_kafka_topic_partition_list_t> list(
       rd_kafka_topic_partition_list_new(static_cast<int>(partitions)));
   for (size_t p = 0; p < partitions; ++p) {
@@ -98,6 +94,15 @@ absl::StatusOr<std::vector<int64_t>> Committed(const Client& client,
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<int64_t>> Committed(const Client& client,
+                                               const QueueConfig& queue,
+                                               size_t partitions,
+                                               const Patience& patience) {
+  return AskCoordinator(patience, [&] {
+    return AskCommitted(client, queue, partitions, patience);
+  });
+}
 
 absl::StatusOr<std::vector<int64_t>> EndOffsets(const Client& client,
                                                 const QueueConfig& queue,

@@ -56,6 +56,14 @@ void AskQueue(Queue& queue, Request& request, Reply* reply) {
       queue.Tick();
       reply->count = static_cast<int64_t>(queue.State().depth());
       break;
+    case Op::kUndrained:
+    case Op::kFixStart: {
+      // A queue keeps what nobody has settled: no position is to be fixed.
+      queue.Tick();
+      const EntityState state = queue.State();
+      reply->count = static_cast<int64_t>(state.active + state.locked);
+      break;
+    }
     case Op::kDrainMark:
       reply->numbers = {queue.last_sequence()};
       break;

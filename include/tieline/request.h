@@ -36,9 +36,9 @@ struct Request {
     // hands or not, at a moment after it was asked; what is scheduled or
     // deferred is left out. Known as Capabilities::drain_proof says.
     kUndrained,
-    // entity (and group) -> count: makes certain where reading will begin (a
-    // group without a position gets the present end), and tells how much is
-    // there to be read already.
+    // entity (and group) -> count: commits, where there is no position, the one
+    // that `start` means now (latest: the end), so that nothing sent later is
+    // missed; and counts what is there to be read, the same if asked again.
     kFixStart,
   };
   Op op = Op::kPing;
