@@ -47,6 +47,22 @@ constexpr RowText kRows[] = {
 };
 static_assert(std::size(kRows) == kCapabilityCount);
 
+std::string_view NameOf(DrainProof proof) {
+  switch (proof) {
+    case DrainProof::kExact:
+      return "exact";
+    case DrainProof::kOffsets:
+      return "offsets";
+    case DrainProof::kCount:
+      return "count";
+    case DrainProof::kPeek:
+      return "peek";
+    case DrainProof::kQuietPeriod:
+      break;
+  }
+  return "quiet period";
+}
+
 class CapabilitiesCommand : public Command {
  public:
   explicit CapabilitiesCommand(CLI::App* app) {
@@ -106,7 +122,11 @@ class CapabilitiesCommand : public Command {
       }
       out += "\n";
     }
-    return out;
+    out += "| proof that a queue is drained |";
+    for (const Column& column : columns) {
+      out += fmt::format(" {} |", NameOf(column.can.drain_proof));
+    }
+    return out + "\n";
   }
 
   static std::string Json(const std::vector<Column>& columns) {
@@ -118,8 +138,10 @@ class CapabilitiesCommand : public Command {
           can.push_back(CapabilityName(row.capability));
         }
       }
-      const nlohmann::ordered_json line = {{"broker", column.head},
-                                           {"capabilities", can}};
+      const nlohmann::ordered_json line = {
+          {"broker", column.head},
+          {"capabilities", can},
+          {"drain_proof", NameOf(column.can.drain_proof)}};
       out += line.dump() + "\n";
     }
     return out;
