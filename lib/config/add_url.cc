@@ -1,6 +1,7 @@
 // Config::AddUrl and AddBrokerUrl: a broker and a queue from one URL.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -126,6 +127,18 @@ class UrlReader {
   std::vector<Target> targets_;
 };
 
+bool SameFields(const Object& object, void* a, void* b);
+
+bool SameLists(const Field& field, void* a, void* b) {
+  const auto left = field.binding.all(a);
+  const auto right = field.binding.all(b);
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [&](const auto& one, const auto& other) {
+                      return SameFields(*field.object, one.second,
+                                        other.second);
+                    });
+}
+
 // Two objects of one kind have the same fields, names aside.
 bool SameFields(const Object& object, void* a, void* b) {
   for (const Field& field : object.fields) {
@@ -134,6 +147,8 @@ bool SameFields(const Object& object, void* a, void* b) {
                       field.binding.at(b))) {
         return false;
       }
+    } else if (field.kind == Kind::kObjectList) {
+      if (!SameLists(field, a, b)) return false;
     } else if (field.kind == Kind::kSecret || field.kind == Kind::kTextMap) {
       const FieldValue left = field.binding.get(a);
       const FieldValue right = field.binding.get(b);

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "lib/base/status.h"
+#include "lib/config/check_moves.h"
 #include "lib/config/schemes.h"
 #include "lib/config/steps.h"
 #include "tieline/driver/driver.h"
@@ -37,6 +38,7 @@ class Checker {
             route.name);
       }
     }
+    CheckMoves(config_, faults_);
     if (!faults_->empty()) return;
     for (const auto& [name, broker] : config_.brokers) Backend(name, broker);
   }

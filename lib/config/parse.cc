@@ -9,6 +9,7 @@
 
 #include "lib/base/status.h"
 #include "lib/config/check.h"
+#include "lib/config/check_moves.h"
 #include "lib/config/document.h"
 #include "lib/config/field_text.h"
 #include "lib/config/schema.h"
@@ -33,6 +34,7 @@ class Reader {
       RouteEnd(config, path + ".from", &config->routes[i].from);
       RouteEnd(config, path + ".to", &config->routes[i].to);
     }
+    CompleteGenerations(config);
     Complete(config);
     Faults found;
     Check(*config, &found);
@@ -115,6 +117,8 @@ class Reader {
         return ReadSecret(node, field, into, path);
       case Kind::kTextMap:
         return ReadTextMap(node, field, into, path);
+      case Kind::kPathList:
+        return ReadPathList(node, field, into, path);
       default:
         return ReadText(node, field, into, path);
     }
@@ -149,8 +153,13 @@ class Reader {
     for (size_t i = 0; i < node.items.size(); ++i) {
       const std::string inner = fmt::format("{}[{}]", path, i);
       positions_[inner] = node.items[i].at;
-      ReadObject(node.items[i], *field.object, field.binding.add(into, ""),
-                 inner);
+      void* const member = field.binding.add(into, "");
+      const Field* text = FindField(*field.object, field.object->text_field);
+      if (text != nullptr && node.items[i].kind != Node::Kind::kMap) {
+        ReadText(node.items[i], *text, member, JoinPath(inner, text->name));
+      } else {
+        ReadObject(node.items[i], *field.object, member, inner);
+      }
     }
   }
 
@@ -217,6 +226,40 @@ class Reader {
       map[entry.name] = entry.value.text;
     }
     field.binding.set(into, std::move(map));
+  }
+
+  void ReadPathList(const Node& node, const Field& field, void* into,
+                    const std::string& path) {
+    if (node.kind == Node::Kind::kNull) return;
+    if (node.kind != Node::Kind::kList) {
+      faults_->Add(path, node.at,
+                   fmt::format("expected {}, found {}", KindText(field),
+                               Describe(node)));
+      return;
+    }
+    TextList list;
+    for (size_t i = 0; i < node.items.size(); ++i) {
+      const Node& item = node.items[i];
+      const std::string inner = fmt::format("{}[{}]", path, i);
+      positions_[inner] = item.at;
+      if (item.kind != Node::Kind::kScalar || item.text.empty()) {
+        faults_->Add(inner, item.at,
+                     fmt::format("expected a path, found {}", Describe(item)));
+        continue;
+      }
+      list.push_back(ResolvePath(item.text, directory_));
+    }
+    field.binding.set(into, std::move(list));
+  }
+
+  // Generations that the text leaves out.
+  void CompleteGenerations(Config* config) const {
+    for (auto& [name, queue] : config->queues) {
+      if (positions_.count("queues." + name + ".generation") == 0) {
+        queue.generation = 0;
+      }
+      CountGenerations(&queue.generation, &queue.was);
+    }
   }
 
   void BrokerUrl(const std::string& name, BrokerConfig* broker) {

@@ -87,8 +87,15 @@ Json FieldSchema(const Field& field) {
       return ObjectSchema(*field.object);
     case Kind::kObjectMap:
       return Named(ObjectSchema(*field.object));
-    case Kind::kObjectList:
-      return {{"type", "array"}, {"items", ObjectSchema(*field.object)}};
+    case Kind::kPathList:
+      return {{"type", "array"}, {"items", {{"type", "string"}}}};
+    case Kind::kObjectList: {
+      Json item = ObjectSchema(*field.object);
+      if (!field.object->text_field.empty()) {
+        item = {{"oneOf", {{{"type", "string"}}, item}}};
+      }
+      return {{"type", "array"}, {"items", item}};
+    }
     case Kind::kSteps:
       return StepsSchema();
     case Kind::kText:
@@ -149,6 +156,8 @@ void ObjectReference(const Object& object, const std::string& path,
     const std::string inner = fmt::format("{}.{}", path, field.name);
     if (field.kind == Kind::kObject) {
       ObjectReference(*field.object, inner, out);
+    } else if (field.kind == Kind::kObjectList) {
+      ObjectReference(*field.object, inner + "[]", out);
     }
   }
 }
@@ -205,6 +214,7 @@ std::string Config::ReferenceMarkdown() {
   config::StepsReference(&out);
   out += '\n';
   config::ObjectReference(config::StateObject(), "state", &out);
+  config::ObjectReference(config::MoveObject(), "move", &out);
   while (out.ends_with("\n\n")) out.pop_back();
   return out;
 }

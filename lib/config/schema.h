@@ -32,6 +32,7 @@ enum class Kind : uint8_t {
   kSecret,    // { env: NAME } or { file: PATH }
   kUrl,
   kTextMap,    // names to text
+  kPathList,   // paths of files
   kObject,     // a nested object
   kObjectMap,  // names to objects
   kObjectList,
@@ -41,8 +42,12 @@ enum class Kind : uint8_t {
 // The value of one field on its way in or out. Integers, sizes and choices (by
 // place in the list) are int64_t.
 using TextMap = std::map<std::string, std::string>;
+using TextList = std::vector<std::string>;
 using FieldValue = std::variant<std::monostate, bool, int64_t, absl::Duration,
-                                std::string, Secret, TextMap, Url>;
+                                std::string, Secret, TextMap, TextList, Url>;
+
+// Generations of a queue go up to here.
+inline constexpr int64_t kMaxGeneration = 4294967295;
 
 struct Object;
 
@@ -78,6 +83,8 @@ struct Object {
   std::string_view doc = {};
   std::span<const Field> fields;
   const void* defaults = nullptr;  // an object with every field's default
+  // The field that a text in place of a mapping stands for; empty: none may.
+  std::string_view text_field = {};
 };
 
 const Object& RootObject();
@@ -86,6 +93,8 @@ const Object& TlsObject();
 const Object& AuthObject();
 const Object& StateObject();
 const Object& QueueObject();
+const Object& FormerBrokerObject();
+const Object& MoveObject();
 const Object& RouteObject();
 
 // Null when there is none by that name.

@@ -26,6 +26,16 @@ std::string TextMapToYaml(std::string_view name, const TextMap& map,
   return out;
 }
 
+std::string PathListToYaml(std::string_view name, const TextList& list,
+                           const std::string& indent) {
+  if (list.empty()) return "";
+  std::string out = fmt::format("{}{}:\n", indent, name);
+  for (const std::string& path : list) {
+    out += fmt::format("{}  - {}\n", indent, QuoteYaml(path));
+  }
+  return out;
+}
+
 std::string MapToYaml(const Field& field, void* from,
                       const std::string& indent) {
   std::string out;
@@ -41,6 +51,7 @@ std::string ListToYaml(const Field& field, void* from,
   std::string out;
   for (const auto& [unused, member] : field.binding.all(from)) {
     std::string item = ObjectToYaml(*field.object, member, indent + "    ");
+    if (item.empty()) item = indent + "    {}\n";
     item.replace(indent.size() + 2, 1, "-");
     out += item;
   }
@@ -82,6 +93,9 @@ std::string FieldToYaml(const Object& object, const Field& field, void* from,
     case Kind::kTextMap:
       return TextMapToYaml(field.name,
                            std::get<TextMap>(field.binding.get(from)), indent);
+    case Kind::kPathList:
+      return PathListToYaml(
+          field.name, std::get<TextList>(field.binding.get(from)), indent);
     case Kind::kSteps: {
       const std::string inner = StepsToYaml(
           *static_cast<std::vector<RouteStep>*>(field.binding.at(from)),

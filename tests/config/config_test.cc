@@ -287,7 +287,9 @@ TEST_CASE("the reference and the schema name every field") {
   const std::string schema = Config::JsonSchema();
   for (const config::Object* object :
        {&config::BrokerObject(), &config::TlsObject(), &config::AuthObject(),
-        &config::QueueObject(), &config::RouteObject()}) {
+        &config::QueueObject(), &config::RouteObject(),
+        &config::FormerBrokerObject(), &config::MoveObject(),
+        &config::StateObject()}) {
     for (const config::Field& field : object->fields) {
       INFO(field.name);
       const std::string name(field.name);
