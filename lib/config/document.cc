@@ -36,7 +36,7 @@ class Builder : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
     Node node;
-    node.at = ToPosition(mark);
+    Place(mark, &node);
     Put(std::move(node));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -51,7 +51,7 @@ class Builder : public YAML::EventHandler {
                 const std::string& value) override {
     Node node;
     node.kind = Node::Kind::kScalar;
-    node.at = ToPosition(mark);
+    Place(mark, &node);
     node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
     node.text = value;
     if (!node.quoted && (value == "~" || value == "null")) {
@@ -60,13 +60,14 @@ class Builder : public YAML::EventHandler {
     Put(std::move(node));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&,
-                       YAML::anchor_t, YAML::EmitterStyle::value) override {
-    Begin(mark, Node::Kind::kList);
+                       YAML::anchor_t,
+                       YAML::EmitterStyle::value style) override {
+    Begin(mark, Node::Kind::kList, style);
   }
   void OnSequenceEnd() override { End(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {
-    Begin(mark, Node::Kind::kMap);
+                  YAML::EmitterStyle::value style) override {
+    Begin(mark, Node::Kind::kMap, style);
   }
   void OnMapEnd() override { End(); }
 
@@ -79,13 +80,20 @@ class Builder : public YAML::EventHandler {
     std::optional<Entry> name;
   };
 
-  void Begin(const YAML::Mark& mark, Node::Kind kind) {
+  static void Place(const YAML::Mark& mark, Node* node) {
+    node->at = ToPosition(mark);
+    node->offset = static_cast<size_t>(mark.pos);
+  }
+
+  void Begin(const YAML::Mark& mark, Node::Kind kind,
+             YAML::EmitterStyle::value style) {
     if (open_.size() == kMaxDepth) {
       throw Stop(ToPosition(mark), "nested more than 16 levels deep");
     }
     Open open;
     open.node.kind = kind;
-    open.node.at = ToPosition(mark);
+    open.node.flow = style == YAML::EmitterStyle::Flow;
+    Place(mark, &open.node);
     open_.push_back(std::move(open));
   }
 
@@ -110,7 +118,7 @@ class Builder : public YAML::EventHandler {
       if (node.kind != Node::Kind::kScalar) {
         throw Stop(node.at, "expected the name of a field");
       }
-      top.name = Entry{std::move(node.text), node.at, {}};
+      top.name = Entry{std::move(node.text), node.at, node.offset, {}};
     } else {
       PutEntry(&top, std::move(node));
     }
@@ -130,7 +138,10 @@ class Builder : public YAML::EventHandler {
     }
     entry.value = std::move(value);
     // The library gives "nothing" the place of whatever comes next.
-    if (entry.value.kind == Node::Kind::kNull) entry.value.at = entry.at;
+    if (entry.value.kind == Node::Kind::kNull) {
+      entry.value.at = entry.at;
+      entry.value.offset = entry.offset;
+    }
     map->node.entries.push_back(std::move(entry));
   }
 

@@ -25,7 +25,9 @@ struct Node {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   Position at;
+  size_t offset = 0;           // of `at`: bytes, without a byte order mark
   bool quoted = false;         // a scalar in quotes: always text
+  bool flow = false;           // a list in [], a map in {}
   std::string text;            // of a scalar
   std::vector<Node> items;     // of a list
   std::vector<Entry> entries;  // of a map, in the order of the text
@@ -34,6 +36,7 @@ struct Node {
 struct Entry {
   std::string name;
   Position at;  // of the name
+  size_t offset = 0;
   Node value;
 };
 
