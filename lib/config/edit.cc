@@ -13,6 +13,7 @@
 #include "lib/config/check.h"
 #include "lib/config/check_moves.h"
 #include "lib/config/document.h"
+#include "lib/config/field_text.h"
 #include "lib/config/steps.h"
 #include "lib/config/yaml_text.h"
 
@@ -315,6 +316,15 @@ absl::StatusOr<std::string> DropWas(std::string_view yaml,
                       broker);
   }
   return WriteBinding(yaml, queue, *binding);
+}
+
+absl::StatusOr<std::string> ReadStateFile(std::string_view yaml,
+                                          const std::string& directory) {
+  TIELINE_ASSIGN_OR_RETURN(const Node root, Read(yaml));
+  const Entry* state = Find(root, "state");
+  const Entry* file = state == nullptr ? nullptr : Find(state->value, "file");
+  if (file == nullptr || file->value.text.empty()) return std::string();
+  return ResolvePath(file->value.text, directory);
 }
 
 std::string EditByHand(std::string_view queue, const QueueBinding& binding) {

@@ -69,6 +69,11 @@ absl::StatusOr<std::string> DropWas(std::string_view yaml,
                                     std::string_view queue,
                                     std::string_view broker);
 
+// The state file that a text names, taken from `directory`; empty: none.
+// kInvalidArgument, kFailedPrecondition: as ReadBinding.
+absl::StatusOr<std::string> ReadStateFile(std::string_view yaml,
+                                          const std::string& directory);
+
 // The edit to make by hand, in one line.
 std::string EditByHand(std::string_view queue, const QueueBinding& binding);
 

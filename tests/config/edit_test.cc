@@ -245,6 +245,18 @@ TEST_CASE("what can't be edited is told, with the edit to make by hand") {
   }
 }
 
+TEST_CASE("the state file is found without any secret") {
+  const std::string secret =
+      "brokers: { a: { url: amqps://h, auth: { user: u, password: { env: "
+      "TIELINE_NOT_SET } } } }\n";
+  CHECK(*config::ReadStateFile(secret + "state: { file: b.db }", "/conf") ==
+        "/conf/b.db");
+  CHECK(*config::ReadStateFile(secret + "state: { file: /b.db }", "x") ==
+        "/b.db");
+  CHECK(config::ReadStateFile(secret, "x")->empty());
+  CHECK_FALSE(config::ReadStateFile("state: [", "x").ok());
+}
+
 TEST_CASE("a move that can't be is refused before anything is written") {
   const std::string text =
       kBrokers + std::string("queues:\n  q: { broker: primary }\n");

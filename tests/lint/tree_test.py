@@ -160,6 +160,26 @@ class Tree(unittest.TestCase):
             sources("lib/base/"),
             lambda _, found: found.startswith(("include/", "lib/base/")))
 
+    def test_control(self):
+        """lib/control includes only itself, lib/base and public headers"""
+        self.assertTrue(sources("lib/control/"))
+        self.check_includes(
+            sources("lib/control/"),
+            lambda _, found: found.startswith(("lib/base/", "lib/control/"))
+            or found.startswith("include/tieline/")
+            and not found.startswith("include/tieline/driver/"))
+
+    def test_config_and_store(self):
+        """lib/config and lib/store know nothing of each other, nor of what
+        runs on them"""
+        for folder, drivers in (("lib/config/", True), ("lib/store/", False)):
+            self.check_includes(
+                sources(folder),
+                lambda _, found, folder=folder, drivers=drivers:
+                found.startswith(("lib/base/", folder, "include/tieline/"))
+                and (drivers
+                     or not found.startswith("include/tieline/driver/")))
+
     def test_policy_is_pure(self):
         """lib/policy is made of values: no clock, thread, socket, file, log"""
         faults = []

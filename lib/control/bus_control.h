@@ -1,0 +1,40 @@
+// BusControl: answers what comes over a control socket about a bus.
+//
+// A request is one JSON object:
+//   {"op":"ping"}                                  pid
+//   {"op":"config"}                                yaml; secrets are "***"
+//   {"op":"queue","queue":"q"}                     binding
+//   {"op":"plan","queue":"q","to":"b"}             moves, binding
+//   {"op":"apply","queue":"q","to":"b"}            the same, and begins it
+//   {"op":"moves"}                                 moves: a report each
+//   {"op":"proceed","queue":"q"}, {"op":"cancel","queue":"q"}
+//   {"op":"journal","from":1,"limit":100}          entries, next
+// plan and apply may name the generation to move to; default: the next one. A
+// queue that is at `to` already moves nowhere: "moves" is empty. Answers are as
+// reply.h says.
+#ifndef TIELINE_LIB_CONTROL_BUS_CONTROL_H_
+#define TIELINE_LIB_CONTROL_BUS_CONTROL_H_
+
+#include <string>
+#include <string_view>
+
+#include "lib/control/control_target.h"
+
+namespace tieline::inline v0 {
+
+// Threads: any.
+class BusControl {
+ public:
+  // `target` has to outlive it.
+  explicit BusControl(ControlTarget* target) : target_(target) {}
+
+  // One line for one line: a ControlHandler.
+  std::string Answer(std::string_view request) const;
+
+ private:
+  ControlTarget* const target_;
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_LIB_CONTROL_BUS_CONTROL_H_
