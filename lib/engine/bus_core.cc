@@ -1,11 +1,11 @@
 #include "lib/engine/bus_core.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "absl/strings/str_join.h"
 #include "lib/base/deadline.h"
+#include "lib/base/entropy.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -14,9 +14,12 @@ namespace {
 // 80 random bits: unique across processes and restarts.
 std::string MakeProducer() {
   constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
-  std::random_device random;
   std::string producer;
-  for (int i = 0; i < 16; ++i) producer += kDigits[random() % 32];
+  uint64_t bits = 0;
+  for (int i = 0; i < 16; ++i, bits >>= 5) {
+    if (i % 8 == 0) bits = Entropy();
+    producer += kDigits[bits % 32];
+  }
   return producer;
 }
 
