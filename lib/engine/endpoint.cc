@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
-#include <random>
 #include <utility>
 
 #include "lib/base/deadline.h"
+#include "lib/base/entropy.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -27,7 +27,7 @@ Endpoint::Endpoint(BrokerConfig broker, std::shared_ptr<driver::Driver> driver,
       backoff_(context.options->reconnect.min_delay,
                context.options->reconnect.max_delay,
                context.options->reconnect.jitter),
-      random_state_(std::random_device{}() | 1u) {}
+      random_state_(Entropy() | 1u) {}
 
 Endpoint::~Endpoint() = default;
 
@@ -178,6 +178,7 @@ void Endpoint::TakeCommands() {
   }
   for (auto& user : attach) {
     EndpointUser* u = user.get();
+    u->number_ = next_user_++;
     users_.emplace(u, std::move(user));
     if (inline_) sole_user_.store(u, std::memory_order_release);
     if (state_ == State::kUp) {
@@ -244,11 +245,21 @@ void Endpoint::OnUp(const Capabilities& /*capabilities*/) {
     last_error_ = absl::OkStatus();
   }
   Log(LogLevel::kInfo, "connected");
-  for (auto& [user, shared] : users_) {
+  for (EndpointUser* user : UsersInOrder()) {
     user->up_ = true;
     user->OnUp(connection_.get());
     MarkDirty(user);
   }
+}
+
+std::vector<EndpointUser*> Endpoint::UsersInOrder() const {
+  std::vector<EndpointUser*> users;
+  users.reserve(users_.size());
+  for (const auto& [user, shared] : users_) users.push_back(user);
+  std::sort(users.begin(), users.end(), [](const auto* a, const auto* b) {
+    return a->number_ < b->number_;
+  });
+  return users;
 }
 
 void Endpoint::OnLost(const absl::Status& why) {
@@ -264,7 +275,7 @@ void Endpoint::DropConnection(const absl::Status& why) {
     if (was_up && !why.ok()) ++losses_;
     last_error_ = why;
   }
-  for (auto& [user, shared] : users_) {
+  for (EndpointUser* user : UsersInOrder()) {
     user->up_ = false;
     user->OnDown(why);
     MarkDirty(user);
@@ -298,11 +309,12 @@ void Endpoint::End() {
 
 // What comes after the end, or was left at it, is told so at once.
 void Endpoint::RefuseLate() {
+  const std::vector<EndpointUser*> in_order = UsersInOrder();
   std::unordered_map<EndpointUser*, std::shared_ptr<EndpointUser>> users;
   users.swap(users_);
   user_timers_.clear();
   sole_user_.store(nullptr, std::memory_order_release);
-  for (auto& [user, shared] : users) {
+  for (EndpointUser* user : in_order) {
     user->timer_ = absl::InfiniteFuture();
     user->OnDown(absl::OkStatus());
   }

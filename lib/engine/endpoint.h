@@ -51,6 +51,7 @@ class EndpointUser : public std::enable_shared_from_this<EndpointUser> {
   std::atomic<bool> dirty_{false};
   absl::Time timer_ = absl::InfiniteFuture();  // in the strand
   bool up_ = false;                            // in the strand
+  uint64_t number_ = 0;  // in the order of being attached; in the strand
 };
 
 // Real time that an answer is waited for beyond its deadline: the one who sees
@@ -148,6 +149,9 @@ class Endpoint final : public Runnable,
   void PumpDirty(absl::Time now);
   void PumpOne(EndpointUser* user, absl::Time now);
   void SetTimer(EndpointUser* user, absl::Time when);
+  // In the order in which they were attached: what follows must not depend on
+  // where they lie in memory.
+  std::vector<EndpointUser*> UsersInOrder() const;
   bool AnyDirty() const;
   void SendQuestions();
   void FailQuestions(const absl::Status& why);
@@ -180,6 +184,7 @@ class Endpoint final : public Runnable,
   absl::Time retry_at_ = absl::InfinitePast();
   absl::Time connect_deadline_ = absl::InfiniteFuture();
   std::unordered_map<EndpointUser*, std::shared_ptr<EndpointUser>> users_;
+  uint64_t next_user_ = 0;
   std::vector<std::shared_ptr<EndpointUser>> retained_;
   std::multimap<absl::Time, EndpointUser*> user_timers_;
   std::vector<EndpointUser*> pumping_;
