@@ -1,0 +1,79 @@
+#include "tests/sim/checks.h"
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/world.h"
+
+namespace tieline::sim {
+namespace {
+
+// Beyond a deadline, for being told of it.
+constexpr absl::Duration kGrace = absl::Milliseconds(100);
+
+void CheckResult(const World& world, int number, const Life& life,
+                 Ledger* ledger) {
+  if (life.forgotten) return;
+  if (!life.has_result) {
+    ledger->Violate(9, number, "never had a result");
+    return;
+  }
+  if (life.result_at > life.deadline + kGrace + world.stalled()) {
+    ledger->Violate(9, number, "its result came after its deadline");
+  }
+}
+
+void CheckFate(const World& world, int number, const Life& life,
+               Ledger* ledger) {
+  const bool was_handled = life.effects > 0 || life.dead > 0;
+  if (life.stored > 0 && !was_handled &&
+      life.expired + life.lost < life.stored) {
+    ledger->Violate(1, number, "accepted, and never handled");
+  }
+  if (life.expired > 0 && !life.has_ttl) {
+    ledger->Violate(1, number, "expired without a TTL");
+  }
+  const auto most =
+      static_cast<int>(world.scenario().brokers.front().most_attempts);
+  if (life.dead > 0 && life.rejections == 0 && life.redeliveries + 1 < most) {
+    ledger->Violate(1, number, "dead-lettered without a reason");
+  }
+}
+
+void CheckIdle(const World& world, Ledger* ledger) {
+  for (const auto& broker : world.brokers()) {
+    if (broker->Undrained() != 0) {
+      ledger->Violate(9, -1,
+                      absl::StrCat(broker->traits().name, " still has ",
+                                   broker->Undrained()));
+    }
+  }
+  for (const auto& process : world.processes()) {
+    if (!process->is_alive()) continue;
+    const MetricsSnapshot metrics = process->bus().metrics();
+    for (const SenderMetrics& m : metrics.senders) {
+      if (m.pending != 0) {
+        ledger->Violate(9, -1, absl::StrCat(m.queue, ": sends are pending"));
+      }
+    }
+    for (const RouteMetrics& m : metrics.routes) {
+      if (m.in_flight != 0) {
+        ledger->Violate(9, -1, absl::StrCat(m.route, ": still in flight"));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void CheckEnd(const World& world, Ledger* ledger) {
+  const std::vector<Life>& lives = ledger->lives();
+  for (size_t i = 0; i < lives.size(); ++i) {
+    // What was planned for a process that never came to send it.
+    if (lives[i].deadline == absl::Time()) continue;
+    const auto number = static_cast<int>(i);
+    CheckResult(world, number, lives[i], ledger);
+    CheckFate(world, number, lives[i], ledger);
+  }
+  CheckIdle(world, ledger);
+}
+
+}  // namespace tieline::sim

@@ -1,0 +1,34 @@
+// The invariants of a move's design (docs/move.md names the states), and the
+// checker that stands for each:
+//
+//  1  nothing accepted is lost        Ledger::OnResult, CheckEnd
+//  2  no second effect                Ledger::OnEffect: each must be explained
+//                                     by a doubt or a redelivery, as long as
+//                                     there is no inbox
+//  3  order per producer and key      Ledger::CheckOrder, of first effects
+//  4  nothing to A after the commit   not yet: there are no moves
+//  5  nothing of B before the drain   not yet
+//  6  the spool                       not yet: there is none
+//  7  generations never fall          not yet
+//  8  a source is completed after     Ledger::OnCompleted
+//     its destination accepted
+//  9  everything ends                 CheckEnd: results by their deadlines, all
+//                                     queues empty, nothing on its way
+// 10  bounds                          not yet
+//  0  the contracts of the SPI and    SimSender, SimReceiver, Producer
+//     of the public headers
+#ifndef TIELINE_TESTS_SIM_CHECKS_H_
+#define TIELINE_TESTS_SIM_CHECKS_H_
+
+#include "tests/sim/ledger.h"
+
+namespace tieline::sim {
+
+class World;
+
+// To be called when the world is quiet, or should be.
+void CheckEnd(const World& world, Ledger* ledger);
+
+}  // namespace tieline::sim
+
+#endif  // TIELINE_TESTS_SIM_CHECKS_H_

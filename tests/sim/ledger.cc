@@ -1,0 +1,200 @@
+#include "tests/sim/ledger.h"
+
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace tieline::sim {
+namespace {
+
+constexpr size_t kDigits = 6;
+constexpr size_t kMostViolations = 8;
+
+bool WasGivenUp(const Life& life) {
+  return life.forgotten ||
+         (life.has_result && life.result != SendState::kAccepted);
+}
+
+}  // namespace
+
+void Ledger::Violate(int invariant, int message, std::string text) {
+  Note(absl::StrCat("VIOLATION of ", invariant, ": ", text));
+  if (violations_.size() >= kMostViolations) return;
+  violations_.push_back({invariant, message, std::move(text)});
+}
+
+void Ledger::Add(int number, What what, int place, uint32_t detail) {
+  trace_.Add(timeline_->now(), number, what, place, detail);
+}
+
+// ---- The application's side.
+
+int Ledger::NewMessage(Life life) {
+  lives_.push_back(std::move(life));
+  return static_cast<int>(lives_.size()) - 1;
+}
+
+std::string Ledger::BodyOf(int number, int size) {
+  std::string body = absl::StrFormat("%06d", number);
+  for (int i = 0; i < size; ++i) {
+    body += static_cast<char>('a' + (number + i) % 26);
+  }
+  return body;
+}
+
+int Ledger::NumberOf(const Message& message) {
+  const std::string_view body = message.body_view();
+  int number = -1;
+  if (body.size() < kDigits ||
+      !absl::SimpleAtoi(absl::string_view(body.data(), kDigits), &number)) {
+    return -1;
+  }
+  return number;
+}
+
+void Ledger::OnGiven(int number, absl::Time deadline) {
+  life(number).deadline = deadline;
+  Add(number, What::kGiven, 0);
+}
+
+void Ledger::OnResult(const SendResult& result) {
+  const int number = NumberOf(result.message);
+  if (!Known(number)) {
+    Violate(0, -1, "a result without its message");
+    return;
+  }
+  Life& l = life(number);
+  Add(number, What::kResult, 0, static_cast<uint32_t>(result.state));
+  if (l.has_result) Violate(0, number, "a message has two results");
+  l.has_result = true;
+  l.result = result.state;
+  l.result_at = timeline_->now();
+  if (result.message.body_view() != l.body) {
+    Violate(1, number, "a result's message has another body");
+  }
+  if (result.id().empty() || (!l.id.empty() && result.id() != l.id)) {
+    Violate(1, number, "a result has another id, or none");
+  }
+  if (result.ok() && l.stored == 0) {
+    Violate(1, number, "reported as accepted, and no broker took it");
+  }
+  if (result.ok() != result.status.ok()) {
+    Violate(0, number, "a result's state and status contradict each other");
+  }
+  const bool surely_not_there = result.state == SendState::kNotSent;
+  if (surely_not_there && l.stored > 0) {
+    Violate(1, number, "reported as not sent, and a broker has taken it");
+  }
+}
+
+void Ledger::OnForgotten(int number) {
+  life(number).forgotten = true;
+  Add(number, What::kForgotten, 0);
+}
+
+// ---- The drivers' side.
+
+void Ledger::OnSubmitted(const Message& message, int place) {
+  const int number = NumberOf(message);
+  if (!Known(number)) {
+    Violate(0, -1, "a message was submitted that nobody gave");
+    return;
+  }
+  Life& l = life(number);
+  Add(number, What::kSubmitted, place);
+  if (l.id.empty()) {
+    l.id = std::string(message.id());
+    if (!ids_.insert(l.id).second) {
+      Violate(2, number, "two messages have one id");
+    }
+  }
+  CheckCopy(message, number);
+}
+
+void Ledger::CheckCopy(const Message& message, int number) {
+  const Life& l = life(number);
+  if (message.id() != l.id) {
+    Violate(1, number, "a message changed its id");
+  }
+  if (message.body_view() != l.body) {
+    Violate(1, number, "a message changed its body");
+  }
+  const std::string key = l.key < 0 ? "" : absl::StrCat("k", l.key);
+  if (message.key() != key) {
+    Violate(1, number, "a message changed its key");
+  }
+}
+
+void Ledger::OnOutcome(int number, driver::Fate fate, int place) {
+  Add(number, What::kOutcome, place, static_cast<uint32_t>(fate));
+  if (!Known(number)) return;
+  if (fate == driver::Fate::kUnknown) ++life(number).doubts;
+  if (fate == driver::Fate::kRejected) ++life(number).rejections;
+}
+
+void Ledger::OnDelivered(int number, int place, bool again) {
+  Add(number, What::kDelivered, place, again ? 1 : 0);
+  if (again && Known(number)) ++life(number).redeliveries;
+}
+
+// ---- The brokers' side.
+
+void Ledger::OnStored(const Message& message, int number, int place) {
+  Add(number, What::kStored, place);
+  if (!Known(number)) return;
+  Life& l = life(number);
+  ++l.stored;
+  CheckCopy(message, number);
+  if (l.has_result && l.result == SendState::kNotSent) {
+    Violate(1, number, "reported as not sent, and a broker takes it later");
+  }
+}
+
+void Ledger::OnCompleted(int number, int place) {
+  Add(number, What::kCompleted, place);
+  if (!Known(number)) return;
+  Life& l = life(number);
+  ++l.completed;
+  if (l.effects == 0 && l.dead == 0) {
+    Violate(8, number, "completed before the destination accepted it");
+  }
+}
+
+void Ledger::OnEffect(const Message& message, int place) {
+  const int number = NumberOf(message);
+  Add(number, What::kEffect, place);
+  if (!Known(number)) {
+    Violate(1, -1, "a message takes effect that nobody gave");
+    return;
+  }
+  Life& l = life(number);
+  CheckCopy(message, number);
+  if (++l.effects == 1) {
+    CheckOrder(number);
+  } else if (l.effects > 1 + l.doubts + l.redeliveries) {
+    Violate(2, number, "a second effect that nothing explains");
+  }
+}
+
+void Ledger::CheckOrder(int number) {
+  const Life& l = life(number);
+  if (!l.ordered || l.key < 0) return;
+  int& highest = in_effect_.try_emplace({l.producer, l.key}, -1).first->second;
+  // What the application was told it has not, or what a broker lost, may come
+  // late: its producer went on without it.
+  const bool may_come_late = WasGivenUp(l) || l.lost > 0;
+  if (l.sequence < highest && !may_come_late) {
+    Violate(3, number, "takes effect after a later one of its key");
+  }
+  highest = std::max(highest, l.sequence);
+}
+
+void Ledger::OnDeadLetter(const Message& message, int place) {
+  const int number = NumberOf(message);
+  Add(number, What::kDeadLetter, place);
+  if (Known(number)) ++life(number).dead;
+}
+
+}  // namespace tieline::sim

@@ -1,0 +1,113 @@
+// Ledger: the oracle. It stands outside the code under test and knows of each
+// message what the application gave and was told, what copies each broker had
+// and has, and each effect at the sink. It checks what can be seen at once;
+// checks.h says the rest, and which invariant of the design each check is for.
+#ifndef TIELINE_TESTS_SIM_LEDGER_H_
+#define TIELINE_TESTS_SIM_LEDGER_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tests/sim/timeline.h"
+#include "tests/sim/trace.h"
+#include "tieline/driver/types.h"
+#include "tieline/message.h"
+#include "tieline/sender.h"
+
+namespace tieline::sim {
+
+struct Violation {
+  int invariant = 0;  // 0: the SPI or the public contract
+  int message = -1;
+  std::string text;
+};
+
+// What is known of one message.
+struct Life {
+  int producer = 0;
+  int key = -1;      // -1: none
+  int sequence = 0;  // among its producer's
+  bool ordered = false;
+  std::string body;
+  std::string id;        // as first seen at a driver
+  absl::Time deadline;   // of its send
+  absl::Time result_at;  // when the application was told
+  bool has_result = false;
+  bool forgotten = false;  // its process was killed first
+  bool has_ttl = false;
+  SendState result = SendState::kNotSent;
+  // Copies at the brokers that are moved between.
+  int stored = 0;
+  int completed = 0;
+  int dead = 0;
+  int expired = 0;
+  int lost = 0;  // with the broker's data
+  // What may make a second effect, or one out of order, right.
+  int rejections = 0;    // outcomes "rejected"
+  int doubts = 0;        // outcomes "unknown", at the source or at the sink
+  int redeliveries = 0;  // deliveries of a copy beyond its first
+  int effects = 0;
+};
+
+class Ledger {
+ public:
+  explicit Ledger(const Timeline* timeline) : timeline_(timeline) {}
+
+  // ---- The application's side.
+  // A message to give; its number.
+  int NewMessage(Life life);
+  // The number that the body begins with; -1: none of ours.
+  static int NumberOf(const Message& message);
+  static std::string BodyOf(int number, int size);
+  void OnGiven(int number, absl::Time deadline);
+  void OnResult(const SendResult& result);
+  void OnForgotten(int number);
+
+  // ---- The drivers' side.
+  void OnSubmitted(const Message& message, int place);
+  void OnOutcome(int number, driver::Fate fate, int place);
+  void OnDelivered(int number, int place, bool again);
+  void Add(int number, What what, int place, uint32_t detail = 0);
+
+  // ---- The brokers' side.
+  void OnStored(const Message& message, int number, int place);
+  void OnCompleted(int number, int place);
+  void OnEffect(const Message& message, int place);
+  void OnDeadLetter(const Message& message, int place);
+
+  void Note(std::string text) {
+    trace_.Note(timeline_->now(), std::move(text));
+  }
+  void Violate(int invariant, int message, std::string text);
+  bool failed() const { return !violations_.empty(); }
+
+  const std::vector<Violation>& violations() const { return violations_; }
+  const std::vector<Life>& lives() const { return lives_; }
+  Life& life(int number) { return lives_[static_cast<size_t>(number)]; }
+  const Trace& trace() const { return trace_; }
+
+ private:
+  bool Known(int number) const {
+    return number >= 0 && static_cast<size_t>(number) < lives_.size();
+  }
+  void CheckCopy(const Message& message, int number);
+  void CheckOrder(int number);
+
+  const Timeline* const timeline_;
+  Trace trace_;
+  std::vector<Life> lives_;
+  std::vector<Violation> violations_;
+  // By producer and key: the highest sequence that took effect.
+  std::map<std::pair<int, int>, int> in_effect_;
+  std::set<std::string, std::less<>> ids_;
+};
+
+}  // namespace tieline::sim
+
+#endif  // TIELINE_TESTS_SIM_LEDGER_H_

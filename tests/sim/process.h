@@ -1,0 +1,82 @@
+// Process: a process of the simulation: a bus that the simulation runs, with
+// its senders and routes and a clock of its own.
+#ifndef TIELINE_TESTS_SIM_PROCESS_H_
+#define TIELINE_TESTS_SIM_PROCESS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tests/sim/broker.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/rng.h"
+#include "tests/sim/timeline.h"
+#include "tieline/bus.h"
+
+namespace tieline::sim {
+
+class Process {
+ public:
+  using Brokers = std::map<std::string, SimBroker*>;
+
+  Process(std::string name, Timeline* timeline, Ledger* ledger,
+          const Brokers* brokers, Rng rng);
+  ~Process();
+
+  void Start(const Config& config, BusOptions options);
+  // What it had in hand is gone; nothing more comes of it.
+  void Kill();
+  bool is_alive() const { return bus_ != nullptr; }
+  // Null: it could not be opened, which is a violation.
+  Sender* OpenSender(const std::string& queue, const SenderOptions& options);
+  void StartRoute(const RouteConfig& config);
+
+  // Something came for it.
+  void Touch() { touched_ = true; }
+  void Stall(absl::Duration length);
+  SimClock& clock() { return clock_; }
+  Bus& bus() { return *bus_; }
+  // When it next has something to do.
+  absl::Time next_run() const;
+  void Run();
+  uint64_t runs() const { return runs_; }
+
+  // ---- For the driver.
+  bool is_dying() const { return dying_; }
+  SimBroker* FindBroker(const std::string& host) const;
+  // A connection, by a number.
+  uint64_t Joined(driver::Waker* waker) {
+    wakers_[next_connection_] = waker;
+    return next_connection_++;
+  }
+  void Left(uint64_t connection) { wakers_.erase(connection); }
+
+ private:
+  const std::string name_;
+  Timeline* const timeline_;
+  Ledger* const ledger_;
+  const Brokers* const brokers_;
+  Rng rng_;
+  SimClock clock_;
+  std::map<uint64_t, driver::Waker*> wakers_;
+  uint64_t next_connection_ = 0;
+  std::unique_ptr<Bus> bus_;
+  std::vector<std::unique_ptr<Sender>> senders_;
+  std::vector<std::unique_ptr<Route>> routes_;
+  bool touched_ = false;
+  bool dying_ = false;
+  absl::Time bus_next_ = absl::InfinitePast();
+  absl::Time ready_at_ = absl::InfinitePast();
+  uint64_t runs_ = 0;
+};
+
+// Makes sim://NAME known to buses; once for the program.
+void RegisterSimDriver();
+
+}  // namespace tieline::sim
+
+#endif  // TIELINE_TESTS_SIM_PROCESS_H_

@@ -1,0 +1,175 @@
+#include "tests/sim/scenario.h"
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/rng.h"
+
+namespace tieline::sim {
+namespace {
+
+constexpr int kMessages = 200;
+constexpr int kMostMessages = 260;
+constexpr int kFaults = 5;
+constexpr int kMostFaults = 12;
+constexpr absl::Duration kTraffic = absl::Seconds(12);
+constexpr absl::Duration kFaultsEnd = absl::Seconds(20);
+
+BrokerTraits DrawBroker(Rng& rng, std::string name, int place) {
+  BrokerTraits b;
+  b.name = std::move(name);
+  b.place = place;
+  b.is_log = rng.Chance(40);
+  b.pipelines = b.is_log && rng.Chance(60);
+  b.drops_duplicates = !b.is_log && rng.Chance(20);
+  b.tells_undrained = rng.Chance(80);
+  b.partitions = rng.Between(1, 4);
+  b.link_credit =
+      static_cast<uint32_t>(rng.Chance(30) ? rng.Between(1, 20) : 1000);
+  b.lock =
+      rng.Chance(30) ? absl::Seconds(rng.Between(1, 3)) : absl::Seconds(30);
+  b.latency_low = absl::Microseconds(rng.Between(20, 500));
+  b.latency_high = b.latency_low + absl::Microseconds(rng.Between(50, 5000));
+  b.idle = absl::Seconds(rng.Between(1, 8));
+  return b;
+}
+
+void AddQueue(Rng& rng, Scenario& s, const std::string& name, bool ordered) {
+  QueueConfig& q = s.config.queues[name];
+  q.name = q.entity = name;
+  q.broker = "a";
+  q.ordered = ordered ? Order::kPerKey : Order::kNone;
+  q.tuning = rng.Chance(50) ? Tuning::kLatency : Tuning::kThroughput;
+}
+
+void DrawWorld(Rng& rng, Scenario& s) {
+  s.brokers = {DrawBroker(rng, "a", 0), DrawBroker(rng, "b", 1),
+               DrawBroker(rng, "sink", 2)};
+  s.brokers[2].is_sink = true;
+  s.processes = rng.Between(1, 2);
+  for (const BrokerTraits& traits : s.brokers) {
+    BrokerConfig& b = s.config.brokers[traits.name];
+    b.name = traits.name;
+    b.url.scheme = "sim";
+    b.allow_plaintext = true;
+    b.url.hosts.push_back({traits.name, 0});
+    b.connect_timeout = absl::Seconds(rng.Between(1, 10));
+  }
+  AddQueue(rng, s, "q", rng.Chance(75));
+  AddQueue(rng, s, "out", true);
+  s.config.queues["out"].broker = "sink";
+  s.config.queues["out"].ordered = s.config.queues["q"].ordered;
+  s.bus.reconnect.min_delay = absl::Milliseconds(rng.Between(1, 100));
+  s.bus.reconnect.max_delay = absl::Milliseconds(rng.Between(200, 3000));
+  if (rng.Chance(20)) {
+    s.bus.retry_budget.reserve = static_cast<uint32_t>(rng.Between(1, 20));
+  }
+}
+
+void DrawTraffic(Rng& rng, Scenario& s) {
+  s.messages = rng.Between(kMessages, kMostMessages);
+  const int producers = rng.Between(1, 3);
+  for (int i = 0; i < producers; ++i) {
+    PlannedProducer p;
+    p.process = 0;
+    p.queue = "q";
+    p.ordered = s.config.queues["q"].ordered == Order::kPerKey;
+    p.keys = rng.Chance(10) ? 0 : rng.Between(1, 8);
+    if (rng.Chance(10)) p.ttl = absl::Seconds(rng.Between(2, 10));
+    p.options.window =
+        static_cast<uint32_t>(rng.Chance(50) ? rng.Between(1, 16) : 5000);
+    p.options.max_pending =
+        static_cast<uint32_t>(rng.Chance(20) ? rng.Between(5, 50) : 20000);
+    const bool is_hasty = rng.Chance(25);
+    int left = s.messages / producers;
+    while (left > 0) {
+      PlannedSend send;
+      // In bursts now and then.
+      send.at = !p.sends.empty() && rng.Chance(40)
+                    ? p.sends.back().at
+                    : rng.Between(absl::ZeroDuration(), kTraffic);
+      send.count = std::min(left, rng.Chance(70) ? 1 : rng.Between(2, 12));
+      send.timeout = is_hasty && rng.Chance(50)
+                         ? absl::Milliseconds(rng.Between(5, 3000))
+                         : absl::Minutes(10);
+      left -= send.count;
+      p.sends.push_back(send);
+    }
+    std::stable_sort(p.sends.begin(), p.sends.end(),
+                     [](const auto& a, const auto& b) { return a.at < b.at; });
+    s.producers.push_back(std::move(p));
+  }
+  const int routes = rng.Chance(25) ? 2 : 1;
+  for (int i = 0; i < routes; ++i) {
+    PlannedRoute r;
+    r.process = s.processes - 1;
+    r.config.name = absl::StrCat("r", i);
+    r.config.from = "q";
+    r.config.to = "out";
+    r.config.credit =
+        static_cast<uint32_t>(rng.Chance(50) ? rng.Between(1, 30) : 1000);
+    r.config.retry_min = absl::Milliseconds(rng.Between(1, 50));
+    r.config.retry_max = absl::Seconds(1);
+    r.config.dead_letter_after =
+        static_cast<uint32_t>(rng.Chance(50) ? rng.Between(1, 5) : 0);
+    s.routes.push_back(std::move(r));
+  }
+}
+
+// How likely each is drawn, in the order of FaultKind.
+constexpr std::array<int, kFaultKinds> kWeights = {30, 8, 8, 8, 6, 8, 6, 4,
+                                                   8,  8, 8, 2, 8, 8, 4, 4};
+
+void DrawFaults(Rng& rng, Scenario& s) {
+  s.faults_end = kFaultsEnd;
+  int total = 0;
+  for (const int weight : kWeights) total += weight;
+  const int count = rng.Between(kFaults, kMostFaults);
+  for (int i = 0; i < count; ++i) {
+    Fault f;
+    int at = rng.Between(0, total - 1);
+    int kind = 0;
+    while (at >= kWeights.at(static_cast<size_t>(kind))) {
+      at -= kWeights.at(static_cast<size_t>(kind++));
+    }
+    f.kind = static_cast<FaultKind>(kind);
+    f.at = rng.Between(absl::ZeroDuration(), kTraffic + absl::Seconds(2));
+    const absl::Duration most =
+        rng.Chance(50) ? absl::Milliseconds(300) : absl::Seconds(6);
+    f.length = rng.Between(absl::Microseconds(100), most);
+    const bool is_process = f.kind == FaultKind::kStall ||
+                            f.kind == FaultKind::kKill ||
+                            f.kind == FaultKind::kClockJump;
+    f.target = is_process              ? rng.Between(0, s.processes - 1)
+               : rng.Between(0, 9) < 6 ? 0
+                                       : 2;
+    f.is_hard = rng.Chance(30);
+    s.faults.push_back(f);
+  }
+}
+
+}  // namespace
+
+std::string_view FaultName(FaultKind kind) {
+  constexpr std::array<std::string_view, kFaultKinds> kNames = {
+      "cut",         "busy",    "mute",     "late",
+      "hoard",       "surface", "doubtful", "refuse",
+      "close-links", "pause",   "die",      "die-with-data",
+      "rebalance",   "stall",   "kill",     "clock-jump"};
+  return kNames.at(static_cast<size_t>(kind));
+}
+
+Scenario DrawScenario(uint64_t seed) {
+  Rng rng(seed);
+  Scenario s;
+  s.seed = seed;
+  Rng world = rng.Fork();
+  Rng traffic = rng.Fork();
+  Rng faults = rng.Fork();
+  DrawWorld(world, s);
+  DrawTraffic(traffic, s);
+  DrawFaults(faults, s);
+  return s;
+}
+
+}  // namespace tieline::sim

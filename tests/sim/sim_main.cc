@@ -1,0 +1,126 @@
+// sim (--seeds N [--from S] [--jobs J] | --replay SEED): runs seeds of the
+// simulation. One line of JSON a job's end; each seed that fails is named on
+// standard error with the command that replays it. --replay prints what all
+// messages of one seed did. Exit code 1: a seed failed.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "tests/sim/run.h"
+
+namespace tieline::sim {
+namespace {
+
+struct Arguments {
+  uint64_t seeds = 0;
+  uint64_t from = 1;
+  uint64_t jobs = 1;
+  uint64_t replay = 0;
+  bool brief = false;  // of a replay, only what is concerned
+};
+
+bool Parse(int argc, char** argv, Arguments* out) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--brief") == 0) {
+      out->brief = true;
+      continue;
+    }
+    if (i + 1 == argc) return false;
+    const uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::strcmp(argv[i], "--seeds") == 0) {
+      out->seeds = value;
+    } else if (std::strcmp(argv[i], "--from") == 0) {
+      out->from = value;
+    } else if (std::strcmp(argv[i], "--jobs") == 0) {
+      out->jobs = value;
+    } else if (std::strcmp(argv[i], "--replay") == 0) {
+      out->replay = value;
+    } else {
+      return false;
+    }
+    ++i;
+  }
+  return (out->seeds > 0) != (out->replay > 0) && out->jobs > 0;
+}
+
+int Replay(const Arguments& arguments) {
+  const RunResult result = RunSeed(arguments.replay, !arguments.brief);
+  std::fputs(result.report.c_str(), stdout);
+  std::printf("seed %llu: %s, digest %016llx\n",
+              static_cast<unsigned long long>(result.seed),
+              result.ok ? "ok" : "FAILED",
+              static_cast<unsigned long long>(result.digest));
+  return result.ok ? 0 : 1;
+}
+
+// Every `jobs`-th seed from the `job`-th on.
+int RunJob(const Arguments& arguments, uint64_t job, const char* program) {
+  const auto start = std::chrono::steady_clock::now();
+  uint64_t done = 0;
+  uint64_t failed = 0;
+  uint64_t messages = 0;
+  uint64_t faults = 0;
+  uint64_t rounds = 0;
+  double virtual_seconds = 0;
+  for (uint64_t i = job; i < arguments.seeds; i += arguments.jobs) {
+    const RunResult result = RunSeed(arguments.from + i, false);
+    ++done;
+    messages += static_cast<uint64_t>(result.messages);
+    faults += static_cast<uint64_t>(result.faults);
+    rounds += result.rounds;
+    virtual_seconds += result.virtual_seconds;
+    if (result.ok) continue;
+    ++failed;
+    const std::string first = result.report.substr(0, result.report.find('\n'));
+    std::fprintf(stderr, "seed %llu: %s; replay: %s --replay %llu --brief\n",
+                 static_cast<unsigned long long>(result.seed), first.c_str(),
+                 program, static_cast<unsigned long long>(result.seed));
+  }
+  const std::chrono::duration<double> took =
+      std::chrono::steady_clock::now() - start;
+  std::printf(
+      "{\"seeds\": %llu, \"failed\": %llu, \"messages\": %llu, \"faults\": "
+      "%llu, \"rounds\": %llu, \"virtual_seconds\": %.0f, \"seconds\": %.2f}\n",
+      static_cast<unsigned long long>(done),
+      static_cast<unsigned long long>(failed),
+      static_cast<unsigned long long>(messages),
+      static_cast<unsigned long long>(faults),
+      static_cast<unsigned long long>(rounds), virtual_seconds, took.count());
+  std::fflush(stdout);
+  return failed == 0 ? 0 : 1;
+}
+
+int Run(const Arguments& arguments, const char* program) {
+  if (arguments.replay > 0) return Replay(arguments);
+  // Processes, not threads: a run has the program's entropy for itself.
+  for (uint64_t job = 1; job < arguments.jobs; ++job) {
+    if (fork() == 0) std::_Exit(RunJob(arguments, job, program));
+  }
+  int code = RunJob(arguments, 0, program);
+  int status = 0;
+  while (wait(&status) > 0) {
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) code = 1;
+  }
+  return code;
+}
+
+}  // namespace
+}  // namespace tieline::sim
+
+int main(int argc, char** argv) {
+  tieline::sim::Arguments arguments;
+  if (!tieline::sim::Parse(argc, argv, &arguments)) {
+    std::fputs(
+        "usage: sim (--seeds N [--from S] [--jobs J] | --replay SEED "
+        "[--brief])\n",
+        stderr);
+    return 2;
+  }
+  return tieline::sim::Run(arguments, argv[0]);
+}

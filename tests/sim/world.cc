@@ -1,0 +1,104 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/entropy.h"
+#include "tests/sim/checks.h"
+
+namespace tieline::sim {
+namespace {
+
+// After the faults: how long until everything must have ended, and how often
+// that is looked at.
+constexpr absl::Duration kPatience = absl::Minutes(15);
+constexpr absl::Duration kLook = absl::Milliseconds(250);
+// Nothing more may come of a world that is quiet.
+constexpr absl::Duration kAfterwards = absl::Seconds(3);
+
+}  // namespace
+
+World::World(Scenario scenario)
+    : scenario_(std::move(scenario)),
+      ledger_(&timeline_),
+      rng_(scenario_.seed ^ 0x5eed) {
+  RegisterSimDriver();
+  SeedEntropy(rng_.Next() | 1);
+  for (const BrokerTraits& traits : scenario_.brokers) {
+    brokers_.push_back(
+        std::make_unique<SimBroker>(traits, &timeline_, &ledger_, rng_.Fork()));
+    by_name_[traits.name] = brokers_.back().get();
+  }
+  for (int i = 0; i < scenario_.processes; ++i) {
+    processes_.push_back(std::make_unique<Process>(
+        absl::StrCat("p", i), &timeline_, &ledger_, &by_name_, rng_.Fork()));
+  }
+  for (const PlannedProducer& plan : scenario_.producers) {
+    const auto process = static_cast<size_t>(plan.process);
+    producers_.push_back(std::make_unique<Producer>(
+        &plan, static_cast<int>(producers_.size()), processes_[process].get(),
+        &timeline_, &ledger_, rng_.Fork()));
+  }
+  for (const Fault& fault : scenario_.faults) Plan(fault);
+}
+
+World::~World() {
+  for (const auto& process : processes_) process->Kill();
+  SeedEntropy(0);
+}
+
+void World::Begin(int process) {
+  Process& p = *processes_[static_cast<size_t>(process)];
+  p.Start(scenario_.config, scenario_.bus);
+  if (!p.is_alive()) return;
+  for (const PlannedRoute& route : scenario_.routes) {
+    if (route.process == process) p.StartRoute(route.config);
+  }
+  for (size_t i = 0; i < producers_.size(); ++i) {
+    if (scenario_.producers[i].process == process) producers_[i]->Begin();
+  }
+}
+
+uint64_t World::rounds() const {
+  uint64_t rounds = 0;
+  for (const auto& process : processes_) rounds += process->runs();
+  return rounds;
+}
+
+void World::Step(absl::Time until) {
+  while (!ledger_.failed()) {
+    absl::Time next = std::min(timeline_.next(), until);
+    for (const auto& process : processes_) {
+      next = std::min(next, process->next_run());
+    }
+    timeline_.RunUntil(next);
+    for (const auto& process : processes_) {
+      if (process->next_run() <= next) process->Run();
+    }
+    if (next >= until) return;
+  }
+}
+
+bool World::IsQuiet() const {
+  for (const auto& producer : producers_) {
+    if (!producer->is_done()) return false;
+  }
+  for (const auto& broker : brokers_) {
+    if (broker->Undrained() != 0) return false;
+  }
+  return true;
+}
+
+void World::Run() {
+  for (int i = 0; i < scenario_.processes; ++i) Begin(i);
+  Step(start_ + scenario_.faults_end);
+  EndFaults();
+  const absl::Time last = timeline_.now() + kPatience;
+  while (!ledger_.failed() && !IsQuiet() && timeline_.now() < last) {
+    Step(timeline_.now() + kLook);
+  }
+  Step(timeline_.now() + kAfterwards);
+  if (!ledger_.failed()) CheckEnd(*this, &ledger_);
+}
+
+}  // namespace tieline::sim

@@ -1,0 +1,65 @@
+// World: one run of a scenario: its brokers, processes and producers on one
+// timeline, run until all is quiet or too much time has passed.
+#ifndef TIELINE_TESTS_SIM_WORLD_H_
+#define TIELINE_TESTS_SIM_WORLD_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "tests/sim/ledger.h"
+#include "tests/sim/process.h"
+#include "tests/sim/producer.h"
+#include "tests/sim/scenario.h"
+#include "tests/sim/timeline.h"
+
+namespace tieline::sim {
+
+class World {
+ public:
+  explicit World(Scenario scenario);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  void Run();
+
+  const Scenario& scenario() const { return scenario_; }
+  const Ledger& ledger() const { return ledger_; }
+  absl::Time start() const { return start_; }
+  // What it took: virtual time, and rounds of the runners.
+  absl::Duration virtual_time() const { return timeline_.now() - start_; }
+  uint64_t rounds() const;
+  absl::Duration stalled() const { return stalled_; }
+  const std::vector<std::unique_ptr<SimBroker>>& brokers() const {
+    return brokers_;
+  }
+  const std::vector<std::unique_ptr<Process>>& processes() const {
+    return processes_;
+  }
+
+ private:
+  void Begin(int process);
+  void Plan(const Fault& fault);
+  void Do(const Fault& fault);
+  void DoToBroker(const Fault& fault, SimBroker& broker);
+  void DoToProcess(const Fault& fault, int number);
+  void EndFaults();
+  void Step(absl::Time until);
+  bool IsQuiet() const;
+
+  const Scenario scenario_;
+  Timeline timeline_;
+  const absl::Time start_ = timeline_.now();
+  Ledger ledger_;
+  Rng rng_;
+  std::vector<std::unique_ptr<SimBroker>> brokers_;
+  Process::Brokers by_name_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<std::unique_ptr<Producer>> producers_;
+  absl::Duration stalled_;
+};
+
+}  // namespace tieline::sim
+
+#endif  // TIELINE_TESTS_SIM_WORLD_H_
