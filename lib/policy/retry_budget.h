@@ -29,14 +29,18 @@ class RetryBudget {
     tokens_ -= 1;
     return true;
   }
-  // When Take may next succeed.
+  // When Take may next succeed. Never zero when it has just failed: a sum that
+  // rounding leaves a little short of one would be waited for no longer, and
+  // so for ever.
   absl::Duration Wait() const {
     if (tokens_ >= 1) return absl::ZeroDuration();
     if (per_second_ <= 0) return absl::Seconds(1);
-    return absl::Seconds((1 - tokens_) / per_second_);
+    return std::max(absl::Seconds((1 - tokens_) / per_second_), kLeastWait);
   }
 
  private:
+  static constexpr absl::Duration kLeastWait = absl::Microseconds(10);
+
   void Refill(absl::Time now) {
     if (now > last_ && last_ != absl::InfinitePast()) {
       tokens_ = std::min(

@@ -71,6 +71,23 @@ TEST_CASE("time earns re-sends, and Wait says when the next one is there") {
   CHECK_FALSE(budget.Take(kStart));
 }
 
+TEST_CASE("who waits as long as told makes progress, however sums round") {
+  for (int rate = 1; rate <= 100; ++rate) {
+    RetryBudget budget(0, 10, rate);
+    absl::Time now = kStart;
+    for (int taken = 0; taken < 100;) {
+      if (budget.Take(now)) {
+        ++taken;
+        continue;
+      }
+      const absl::Time then = now + budget.Wait();
+      REQUIRE(then > now);
+      now = then;
+    }
+    CHECK(now <= kStart + absl::Seconds(100) / rate);
+  }
+}
+
 TEST_CASE("without a reserve re-sends still come at their rate") {
   RetryBudget budget(0, 0, 10);
   CHECK_FALSE(budget.Take(kStart));
