@@ -1,7 +1,5 @@
 #include "tests/sim/ledger.h"
 
-#include <algorithm>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -19,10 +17,10 @@ bool WasGivenUp(const Life& life) {
 
 }  // namespace
 
-void Ledger::Violate(int invariant, int message, std::string text) {
-  Note(absl::StrCat("VIOLATION of ", invariant, ": ", text));
+void Ledger::Violate(int invariant, int message, std::string text, int other) {
   if (violations_.size() >= kMostViolations) return;
-  violations_.push_back({invariant, message, std::move(text)});
+  Note(absl::StrCat("VIOLATION of ", invariant, ": ", text));
+  violations_.push_back({invariant, message, std::move(text), other});
 }
 
 void Ledger::Add(int number, What what, int place, uint32_t detail) {
@@ -181,14 +179,18 @@ void Ledger::OnEffect(const Message& message, int place) {
 void Ledger::CheckOrder(int number) {
   const Life& l = life(number);
   if (!l.ordered || l.key < 0) return;
-  int& highest = in_effect_.try_emplace({l.producer, l.key}, -1).first->second;
-  // What the application was told it has not, or what a broker lost, may come
-  // late: its producer went on without it.
-  const bool may_come_late = WasGivenUp(l) || l.lost > 0;
-  if (l.sequence < highest && !may_come_late) {
-    Violate(3, number, "takes effect after a later one of its key");
+  const auto [latest, is_first] =
+      in_effect_.try_emplace({l.producer, l.key}, number);
+  if (is_first) return;
+  if (life(latest->second).sequence < l.sequence) {
+    latest->second = number;
+    return;
   }
-  highest = std::max(highest, l.sequence);
+  // What the application was told it has not, or what a broker lost or
+  // refused once, may come late: the others of its key went on without it.
+  if (WasGivenUp(l) || l.lost > 0 || l.dead > 0 || l.rejections > 0) return;
+  Violate(3, number, "takes effect after a later one of its key",
+          latest->second);
 }
 
 void Ledger::OnDeadLetter(const Message& message, int place) {

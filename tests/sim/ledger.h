@@ -26,6 +26,7 @@ struct Violation {
   int invariant = 0;  // 0: the SPI or the public contract
   int message = -1;
   std::string text;
+  int other = -1;  // another message that it has to do with
 };
 
 // What is known of one message.
@@ -84,7 +85,7 @@ class Ledger {
   void Note(std::string text) {
     trace_.Note(timeline_->now(), std::move(text));
   }
-  void Violate(int invariant, int message, std::string text);
+  void Violate(int invariant, int message, std::string text, int other = -1);
   bool failed() const { return !violations_.empty(); }
 
   const std::vector<Violation>& violations() const { return violations_; }
@@ -103,7 +104,7 @@ class Ledger {
   Trace trace_;
   std::vector<Life> lives_;
   std::vector<Violation> violations_;
-  // By producer and key: the highest sequence that took effect.
+  // By producer and key: the latest message that took effect.
   std::map<std::pair<int, int>, int> in_effect_;
   std::set<std::string, std::less<>> ids_;
 };

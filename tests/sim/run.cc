@@ -17,6 +17,7 @@ std::string Report(const World& world, bool verbose) {
     if (v.message >= 0) absl::StrAppend(&out, ", message ", v.message);
     absl::StrAppend(&out, ": ", v.text, "\n");
     messages.insert(v.message);
+    if (v.other >= 0) messages.insert(v.other);
   }
   if (verbose) messages.clear();
   absl::StrAppend(&out, world.ledger().trace().Format(world.start(), messages));
