@@ -120,8 +120,13 @@ bool SendQueue::TakeResends(absl::Time now) {
   if (resends_.empty()) return true;
   // In order, with nothing newer overtaking: all of them, once none of theirs
   // is at the driver. Where each key has a window of one they go one by one.
-  if (ordered_ && !keyed_ && in_flight_ > 0) return false;
-  if (now < resend_at_) return !ordered_ || keyed_;
+  const bool all_wait = ordered_ && !keyed_;
+  if (all_wait) {
+    // What the driver had no room for comes behind them.
+    while (!ready_.empty()) resends_.push_back(ready_.pop_front());
+  }
+  if (all_wait && in_flight_ > 0) return false;
+  if (now < resend_at_) return !all_wait;
   std::sort(resends_.begin(), resends_.end(), Before);
   size_t taken = 0;
   for (SendResult* r : resends_) {
@@ -130,12 +135,12 @@ bool SendQueue::TakeResends(absl::Time now) {
       break;
     }
     ++taken;
+    if (r->attempts > 0) ++turn_.resent;
   }
-  turn_.resent += taken;
   for (size_t i = taken; i > 0; --i) ready_.push_front(resends_[i - 1]);
   resends_.erase(resends_.begin(),
                  resends_.begin() + static_cast<std::ptrdiff_t>(taken));
-  return resends_.empty() || !ordered_ || keyed_;
+  return resends_.empty() || !all_wait;
 }
 
 void SendQueue::FillReady() {

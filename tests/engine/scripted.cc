@@ -100,6 +100,13 @@ class ScriptedSender final : public driver::SenderDriver, ScriptedHandle {
   ~ScriptedSender() override { connection_->Leave(this); }
 
   size_t Submit(std::span<const Outbound> batch, bool) override {
+    const size_t room = connection_->broker().room;
+    if (room > 0) {
+      const size_t held = submitted_.size() + held_.size();
+      const size_t taken = std::min(batch.size(), room - std::min(room, held));
+      blocked_ = taken < batch.size();
+      batch = batch.first(taken);
+    }
     for (const Outbound& one : batch) {
       submitted_.emplace_back(one.cookie, *one.message);
     }
@@ -168,6 +175,7 @@ class ScriptedSender final : public driver::SenderDriver, ScriptedHandle {
     }
     if (outcomes.empty()) return false;
     sink_->OnOutcomes(outcomes);
+    if (std::exchange(blocked_, false)) sink_->OnSendable();
     return true;
   }
 
@@ -191,6 +199,7 @@ class ScriptedSender final : public driver::SenderDriver, ScriptedHandle {
   std::vector<std::pair<uint64_t, Message>> submitted_;
   std::vector<std::pair<uint64_t, Message>> held_;
   uint64_t version_ = 0;
+  bool blocked_ = false;
   bool open_ = false;
   bool closing_ = false;
   bool closed_ = false;

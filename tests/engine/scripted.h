@@ -36,6 +36,8 @@ class Broker {
   Capabilities capabilities;
   // Lane 0 is announced by events, as a partition is.
   bool announce_lanes = false;
+  // Sends that a sender has room for, without an answer; 0: any number.
+  size_t room = 0;
   // Its driver lets work gather for so long.
   absl::Duration rests;
   // What opening a handle of this entity is answered with.

@@ -275,6 +275,41 @@ TEST_CASE("the first of a key is refused: those behind it wait, others go") {
   CHECK(accepted[0].key() == "o");
 }
 
+TEST_CASE("several of a key on their way: none overtakes one not taken") {
+  // A driver with little room, whose broker keeps the order of what is on its
+  // way.
+  ScriptedRig rig;
+  rig.broker->capabilities.add(Capability::kOrderedPipelining);
+  rig.broker->room = 2;
+  std::atomic<int> refusals{4};
+  std::atomic<bool> refusing{false};
+  rig.broker->SetScript(
+      [&](const Message& m) -> std::optional<driver::Outcome> {
+        if (m.body_view() == "3" && refusals > 0) {
+          --refusals;
+          refusing = true;
+        } else if (m.body_view() == "3") {
+          refusing = false;
+        }
+        // What is behind a refused one is refused, as far as it was sent.
+        if (refusing && (m.body_view() == "3" || m.body_view() == "4")) {
+          return Fated(Fate::kNotTaken, absl::UnavailableError("not now"));
+        }
+        return Fated(Fate::kAccepted);
+      });
+  auto sender = *rig.bus->OpenSender("q");
+  std::vector<Message> messages = Numbered(12);
+  for (Message& m : messages) m.set_key("k");
+  for (const SendResult& r : sender->SendBatch(std::move(messages))) {
+    REQUIRE(r.ok());
+  }
+  const std::vector<Message> accepted = rig.broker->Accepted("q");
+  REQUIRE(accepted.size() == 12);
+  for (size_t i = 0; i < accepted.size(); ++i) {
+    CHECK(accepted[i].body_view() == std::to_string(i));
+  }
+}
+
 TEST_CASE("expired sends of a key let the next ones go") {
   ScriptedRig rig;
   std::atomic<bool> hold{true};
