@@ -151,7 +151,11 @@ Outcome SimBroker::Judge(BrokerLink& link, const SentMessage& sent) {
   const bool too_large =
       traits_.max_message_bytes > 0 &&
       sent.message.size_estimate() > traits_.max_message_bytes;
-  if (too_large || (faults_.refuses > now && rng_.Chance(10))) {
+  // Where others are on their way behind it, what is refused once stays so.
+  const bool again =
+      traits_.pipelines && refused_.count(std::string(sent.message.id())) != 0;
+  if (too_large || again || (faults_.refuses > now && rng_.Chance(10))) {
+    refused_.emplace(sent.message.id());
     outcome.fate = Fate::kRejected;
     outcome.why = too_large || rng_.Chance(50)
                       ? absl::InvalidArgumentError("the broker refuses it")

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -141,7 +142,8 @@ class SimBroker {
   // Which session and link a reader is, by its number.
   std::map<uint64_t, std::pair<Session*, uint32_t>> readers_;
   std::map<std::string, absl::Time> seen_ids_;
-  std::vector<Waiting> waiting_;  // arrived while it was paused
+  std::set<std::string, std::less<>> refused_;  // by id
+  std::vector<Waiting> waiting_;                // arrived while it was paused
   uint64_t next_reader_ = 1;
 };
 

@@ -186,9 +186,9 @@ void Ledger::CheckOrder(int number) {
     latest->second = number;
     return;
   }
-  // What the application was told it has not, or what a broker lost or
+  // What the application was told it has not, or what a broker lost, expired or
   // refused once, may come late: the others of its key went on without it.
-  if (WasGivenUp(l) || l.lost > 0 || l.dead > 0 || l.rejections > 0) return;
+  if (WasGivenUp(l) || l.lost + l.expired + l.dead + l.rejections > 0) return;
   Violate(3, number, "takes effect after a later one of its key",
           latest->second);
 }
