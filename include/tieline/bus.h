@@ -78,6 +78,10 @@ class Bus {
   // All that is or was moved since the bus was opened, the last move of each
   // queue.
   std::vector<MoveReport> moves() const;
+  // Up to `limit` records of the journal, numbered `from` or more.
+  // kUnimplemented: the bus keeps no state file.
+  absl::StatusOr<std::vector<JournalRecord>> ReadJournal(uint64_t from,
+                                                         int64_t limit) const;
 
   MetricsSnapshot metrics() const;
   // A copy: what it was opened with, and the queues that URLs added since.

@@ -69,6 +69,14 @@ struct MoveReport {
   bool over = false;
 };
 
+// What was decided and why, as the state file keeps it.
+struct JournalRecord {
+  uint64_t number = 0;  // from 1
+  absl::Time time;
+  std::string kind;  // "move"
+  std::string json;  // an object
+};
+
 class BusMoves;
 
 // The moves that one Bus::Apply began. Threads: any.

@@ -340,6 +340,22 @@ absl::StatusOr<std::unique_ptr<Moving>> BusCore::Apply(const ChangePlan& plan) {
   return std::make_unique<Moving>(moves_, std::move(targets));
 }
 
+absl::StatusOr<std::vector<JournalRecord>> BusCore::ReadJournal(
+    uint64_t from, int64_t limit) const {
+  if (store_ == nullptr) {
+    return absl::UnimplementedError(
+        "there is no journal: the configuration has no state file");
+  }
+  TIELINE_ASSIGN_OR_RETURN(const std::vector<JournalEntry> entries,
+                           store_->ReadJournal(from, limit));
+  std::vector<JournalRecord> records;
+  records.reserve(entries.size());
+  for (const JournalEntry& entry : entries) {
+    records.push_back({entry.number, entry.time, entry.kind, entry.json});
+  }
+  return records;
+}
+
 absl::StatusOr<driver::Reply> BusCore::Ask(const BrokerConfig& broker,
                                            driver::Request request,
                                            absl::Duration timeout) {

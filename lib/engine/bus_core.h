@@ -52,6 +52,8 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   absl::StatusOr<ChangePlan> Plan(const Config& next) const;
   absl::StatusOr<std::unique_ptr<Moving>> Apply(const ChangePlan& plan);
   std::vector<MoveReport> moves() const { return moves_->AllReports(); }
+  absl::StatusOr<std::vector<JournalRecord>> ReadJournal(uint64_t from,
+                                                         int64_t limit) const;
 
  private:
   // MoveHost.

@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -241,6 +243,43 @@ double Percentile(std::vector<double> sorted, double p) {
   return sorted[static_cast<size_t>(std::min(p * last + 0.5, last))];
 }
 
+// What the process holds, as the kernel says.
+struct Resources {
+  double rss_kib = 0;
+  double descriptors = 0;
+  double threads = 0;
+};
+
+Resources ResourcesNow() {
+  Resources now;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) now.rss_kib = std::stod(line.substr(6));
+    if (line.starts_with("Threads:")) now.threads = std::stod(line.substr(8));
+  }
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    static_cast<void>(entry);
+    ++now.descriptors;
+  }
+  return now;
+}
+
+// Medians of what was seen from one part of the run to another.
+Json Medians(const std::vector<Resources>& all, double from, double to) {
+  std::vector<double> rss, descriptors, threads;
+  const auto size = static_cast<double>(all.size());
+  for (size_t i = static_cast<size_t>(from * size);
+       i < static_cast<size_t>(to * size); ++i) {
+    rss.push_back(all[i].rss_kib);
+    descriptors.push_back(all[i].descriptors);
+    threads.push_back(all[i].threads);
+  }
+  return {{"rss_kib", Percentile(rss, 0.5)},
+          {"descriptors", Percentile(descriptors, 0.5)},
+          {"threads", Percentile(threads, 0.5)}};
+}
+
 struct Seen {
   std::vector<double> pauses_ms;
   std::vector<double> held_ms;
@@ -249,6 +288,7 @@ struct Seen {
   uint64_t in_flight = 0;
   uint64_t in_doubt = 0;
   uint64_t late = 0;
+  std::vector<Resources> resources;
   std::string fault;
 };
 
@@ -276,6 +316,7 @@ bool MoveOnce(Bus& bus, const Place& to, const Options& options, Load& load,
   seen->in_flight += report.in_flight;
   seen->in_doubt += report.in_doubt;
   seen->late += report.late;
+  seen->resources.push_back(ResourcesNow());
   auto& count = seen->proofs[report.proof];
   count = count.is_null() ? 1 : count.get<int>() + 1;
   return true;
@@ -313,7 +354,7 @@ int Run(const Options& options) {
   Load load(**bus, options, &effects);
   for (int i = 0; i < 2 * options.moves - 1 && seen.fault.empty(); ++i) {
     const uint64_t before = load.sent();
-    while (load.sent() < before + static_cast<uint64_t>(options.rate / 4)) {
+    while (load.sent() < before + static_cast<uint64_t>(options.rate / 10)) {
       absl::SleepFor(absl::Milliseconds(5));
     }
     if (!MoveOnce(**bus, places[i % 2 == 0 ? 1 : 0], options, load, &seen)) {
@@ -345,6 +386,8 @@ int Run(const Options& options) {
   result["in_flight"] = seen.in_flight;
   result["in_doubt"] = seen.in_doubt;
   result["late"] = seen.late;
+  result["at_first"] = Medians(seen.resources, 0.1, 0.3);
+  result["at_the_end"] = Medians(seen.resources, 0.8, 1);
   result["fault"] = seen.fault;
   fmt::print("{}\n", result.dump());
   const bool well = result["lost"] == 0 && result["twice"] == 0 &&
