@@ -45,7 +45,7 @@ std::shared_ptr<SenderLeg> SenderCore::AddLeg(
 }
 
 void SenderCore::Hold(bool hold) {
-  hold_.store(hold, std::memory_order_release);
+  if (hold_.exchange(hold, std::memory_order_acq_rel) == hold) return;
   WakeHome();
 }
 

@@ -35,7 +35,7 @@ std::string_view StepName(Step step) {
     case Step::kHeld:
       return "held";
     case Step::kLateSeen:
-      return "late message";
+      return "late";
     case Step::kLetGo:
       return "let go";
     case Step::kCommitFailed:
@@ -325,6 +325,8 @@ void QueueMove::Follow(const MoveActions& actions) {
 }
 
 void QueueMove::Note(const move_action::Report& step) {
+  // Counted; there may be many.
+  if (step.step == Step::kLateSeen) return;
   nlohmann::json entry = {{"queue", name_},
                           {"step", StepName(step.step)},
                           {"generation", step.binding.generation}};

@@ -172,19 +172,19 @@ bool QueueMove::WorkCommit(absl::Time now) {
     return true;
   }
   if (c.submitted) return false;
+  const bool all_held =
+      std::all_of(senders_.begin(), senders_.end(), [](const auto& entry) {
+        const std::shared_ptr<SenderCore> core = entry.core.lock();
+        return core == nullptr || core->ended() || core->held();
+      });
   SavedMove saved;
   {
     MutexLock lock(&mu_);
     saved.generation = c.record.present.generation;
     saved.digest = digest_;
     saved.record = places_.Encode(c.record);
-    const bool moves = c.record.present != move_->record().present;
-    const bool all_held =
-        std::all_of(senders_.begin(), senders_.end(), [](const auto& entry) {
-          const std::shared_ptr<SenderCore> core = entry.core.lock();
-          return core == nullptr || core->ended() || core->held();
-        });
     // The senders call when they hold.
+    const bool moves = c.record.present != move_->record().present;
     if (moves && !all_held) return false;
   }
   c.submitted = true;
