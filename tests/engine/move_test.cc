@@ -2,7 +2,11 @@
 // and handles go on.
 #include "tieline/move.h"
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,7 +19,8 @@ namespace {
 constexpr int kKeys = 20;
 
 // Memory brokers "a" and "b", "strict", which creates nothing by itself, and
-// "sink"; queue "q", ordered by key, at "a", and queue "to" at "sink".
+// "sink"; queue "q", ordered by key, and queue "plain" at "a", and queue "to"
+// at "sink".
 struct MoveRig {
   explicit MoveRig(BusOptions options = {}) {
     memory::Register();
@@ -35,6 +40,10 @@ struct MoveRig {
     q.broker = "a";
     q.ordered = Order::kPerKey;
     q.create = true;
+    QueueConfig& plain = config.queues["plain"];
+    plain = q;
+    plain.name = plain.entity = "plain";
+    plain.ordered = Order::kNone;
     QueueConfig& to = config.queues["to"];
     to = q;
     to.name = to.entity = "to";
@@ -206,6 +215,191 @@ TEST_CASE("a route goes on while its source and destination move") {
   CHECK(rig.Move("b")->Wait(kLong).ok());
   CHECK(Eventually([&] { return load.sent() >= 600; }));
   CHECK(CameInOrder(*sink, load.Stop()));
+}
+
+TEST_CASE("a broker that does not answer is cut off at the switch") {
+  MoveRig rig;
+  rig.config = rig.bus->config();
+  auto receiver = *rig.bus->OpenReceiver("q");
+  auto sender = *rig.bus->OpenSender("q");
+  for (int i = 0; i < 3; ++i) {
+    Message message(std::to_string(i));
+    message.set_key("k");
+    REQUIRE(sender->Send(std::move(message)).ok());
+  }
+  rig.brokers["a"]->Stall(true);
+  std::atomic<int> accepted{0};
+  for (int i = 3; i < 6; ++i) {
+    std::vector<Message> batch;
+    batch.emplace_back(std::to_string(i));
+    batch.front().set_key("k");
+    REQUIRE(sender
+                ->SendBatch(std::move(batch),
+                            [&](std::span<const SendResult> results) {
+                              if (results.front().ok()) ++accepted;
+                            })
+                .ok());
+  }
+  Config next = rig.Next("b");
+  next.move.fence_timeout = absl::Milliseconds(50);
+  auto moving = *rig.bus->Apply(*rig.bus->Plan(next));
+  // The last three are accepted, though the old broker never answers.
+  CHECK(Eventually([&] { return accepted == 3; }));
+  CHECK(moving->reports().front().in_flight > 0);
+  rig.brokers["a"]->Stall(false);
+  std::set<int> got;
+  int last = -1;
+  while (got.size() < 6) {
+    auto delivery = receiver->Receive(kLong);
+    REQUIRE(delivery.ok());
+    const int number = std::stoi(std::string(delivery->message().body_view()));
+    if (got.insert(number).second) CHECK(number == ++last);
+    CHECK(delivery->Complete().ok());
+  }
+  CHECK(moving->Wait(kLong).ok());
+}
+
+TEST_CASE("on the operator's word what a dead broker has comes late") {
+  MoveRig rig;
+  auto sender = *rig.bus->OpenSender("q");
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(sender->Send(Message(std::to_string(i)).set_key("k")).ok());
+  }
+  rig.brokers["a"]->RefuseConnections(true);
+  rig.brokers["a"]->DropConnections();
+  auto moving = rig.Move("b");
+  REQUIRE(sender->Send(Message("10").set_key("k"), {.timeout = kLong}).ok());
+  auto receiver = *rig.bus->OpenReceiver("q");
+  // Held: the old broker may come back.
+  CHECK_FALSE(receiver->Receive(absl::Milliseconds(200)).ok());
+  moving->Proceed();
+  auto first = receiver->Receive(kLong);
+  REQUIRE(first.ok());
+  CHECK(first->message().body_view() == "10");
+  CHECK_FALSE(first->late());
+  CHECK(first->Complete().ok());
+  CHECK(moving->reports().front().proof == "given up");
+  rig.brokers["a"]->RefuseConnections(false);
+  for (int i = 0; i < 10; ++i) {
+    auto delivery = receiver->Receive(kLong);
+    REQUIRE(delivery.ok());
+    CHECK(delivery->message().body_view() == std::to_string(i));
+    CHECK(delivery->late());
+    CHECK(delivery->Complete().ok());
+  }
+}
+
+TEST_CASE("an unordered queue is read at both brokers") {
+  MoveRig rig;
+  Config config = rig.bus->config();
+  auto sender = *rig.bus->OpenSender("plain");
+  REQUIRE(sender->Send(Message("old")).ok());
+  Config next = config;
+  QueueConfig& plain = next.queues["plain"];
+  plain.was.push_back({plain.broker, plain.generation, plain.entity});
+  plain.broker = "b";
+  plain.generation = 2;
+  auto moving = *rig.bus->Apply(*rig.bus->Plan(next));
+  CHECK(Eventually(
+      [&] { return moving->reports().front().state == "draining"; }));
+  REQUIRE(sender->Send(Message("new")).ok());
+  auto receiver = *rig.bus->OpenReceiver("plain");
+  std::set<std::string> got;
+  std::vector<Delivery> in_hand;
+  while (got.size() < 2) {
+    auto delivery = receiver->Receive(kLong);
+    REQUIRE(delivery.ok());
+    got.insert(std::string(delivery->message().body_view()));
+    in_hand.push_back(*std::move(delivery));
+  }
+  CHECK_FALSE(moving->reports().front().drained_all);
+  for (Delivery& delivery : in_hand) CHECK(delivery.Complete().ok());
+  CHECK(moving->Wait(kLong).ok());
+}
+
+TEST_CASE("a move can be cancelled before it is on disk, and not after") {
+  MoveRig rig;
+  auto sender = *rig.bus->OpenSender("q");
+  REQUIRE(sender->Send(Message("1")).ok());
+  // Nobody answers there, so that it is being prepared for a while.
+  rig.brokers["b"]->RefuseConnections(true);
+  auto moving = rig.Move("b");
+  CHECK(Eventually(
+      [&] { return moving->reports().front().state == "preparing"; }));
+  CHECK(sender->Send(Message("2")).ok());
+  CHECK(moving->Cancel().ok());
+  CHECK(
+      Eventually([&] { return moving->reports().front().state == "active"; }));
+  CHECK(rig.bus->config().queues["q"].broker == "a");
+  rig.brokers["b"]->RefuseConnections(false);
+  auto again = rig.Move("b");
+  CHECK(
+      Eventually([&] { return again->reports().front().state == "draining"; }));
+  CHECK(again->Cancel().code() == absl::StatusCode::kFailedPrecondition);
+  // What is planned once more is the same move.
+  CHECK(rig.bus->Plan(rig.bus->config())->moves.empty());
+}
+
+TEST_CASE("a plan that can't be is refused, with the reason") {
+  MoveRig rig;
+  const auto refused = [&](const Config& config) {
+    const absl::Status status = rig.bus->Plan(config).status();
+    INFO(status);
+    return !status.ok() && !status.message().empty();
+  };
+  Config same_generation = rig.Next("b");
+  same_generation.queues["q"].generation = 1;
+  same_generation.queues["q"].was.clear();
+  CHECK(refused(same_generation));
+  Config forgets = rig.Next("b");
+  forgets.queues["q"].was.clear();
+  CHECK(refused(forgets));
+  Config other_broker = rig.Next("b");
+  other_broker.brokers["a"].url.hosts[0].host += "x";
+  CHECK(refused(other_broker));
+  Config members = rig.Next("b");
+  members.move.members = {"other.sock"};
+  CHECK(refused(members));
+}
+
+TEST_CASE("where a queue is survives a restart, whatever the file says") {
+  const std::string file = NextName("/tmp/tieline-move-test-") + "-" +
+                           std::to_string(getpid()) + ".db";
+  MoveRig rig;
+  Config config = rig.bus->config();
+  config.state_file = file;
+  rig.bus.reset();
+  rig.bus = *Bus::Open(config);
+  auto sender = *rig.bus->OpenSender("q");
+  REQUIRE(sender->Send(Message("old").set_key("k")).ok());
+  auto moving = rig.Move("b");
+  CHECK(Eventually(
+      [&] { return moving->reports().front().state == "draining"; }));
+  REQUIRE(sender->Send(Message("new").set_key("k")).ok());
+  sender.reset();
+  moving.reset();
+  rig.bus.reset();
+  // The file still has the first generation.
+  rig.bus = *Bus::Open(config);
+  const QueueConfig q = rig.bus->config().queues["q"];
+  CHECK(q.broker == "b");
+  CHECK(q.generation == 2);
+  CHECK(q.was.size() == 1);
+  auto receiver = *rig.bus->OpenReceiver("q");
+  for (const char* body : {"old", "new"}) {
+    auto delivery = receiver->Receive(kLong);
+    REQUIRE(delivery.ok());
+    CHECK(delivery->message().body_view() == body);
+    CHECK(delivery->Complete().ok());
+  }
+  const auto journal = rig.bus->ReadJournal(1, 100);
+  REQUIRE(journal.ok());
+  CHECK(journal->size() > 2);
+  receiver.reset();
+  rig.bus.reset();
+  for (const char* more : {"", "-wal", ".lock", ".reserve"}) {
+    std::remove((file + more).c_str());
+  }
 }
 
 }  // namespace
