@@ -203,7 +203,8 @@ void SenderCore::TakeIncoming() {
 
 absl::Time SenderCore::Pump(SenderLeg& leg, absl::Time now) {
   const bool closing = leg.link().close_asked();
-  if (!IsHome(leg) || GoOn(leg)) {
+  if (!IsHome(leg) ||
+      (stirred_.load(std::memory_order_acquire) && Stir(leg, now))) {
     if (closing) {
       leg.CloseLink();
     } else {
@@ -211,15 +212,13 @@ absl::Time SenderCore::Pump(SenderLeg& leg, absl::Time now) {
     }
     return leg.link().next_try();
   }
-  TakeAway();
   TakeIncoming();
-  NoteHold(now);
   in_hand_.Expire(now, [&leg] { return leg.link().last_error(); });
   if (closing) {
     in_hand_.CancelAll();
     leg.CloseLink();
   }
-  leg.OpenLink(now);
+  if (!leg.link().open()) leg.OpenLink(now);
   if (!leg.refused().ok()) in_hand_.FailPermanently(leg.refused());
   const bool may_submit = leg.ready() && !held();
   if (may_submit) {
@@ -314,7 +313,6 @@ absl::Status SenderCore::Close(absl::Duration timeout) {
     }
     // It goes nowhere from here.
     next_.reset();
-    goes_on_.store(false);
     mover_.reset();
     leg = home_;
     legs.swap(legs_);

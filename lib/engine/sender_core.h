@@ -122,6 +122,7 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   // In the home's strand.
   void TakeIncoming();
   void TakeAway();
+  bool Stir(SenderLeg& leg, absl::Time now);
   bool GoOn(SenderLeg& leg);
   void NoteHold(absl::Time now);
   void EndTurn();
@@ -137,8 +138,9 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   std::atomic<uint64_t> away_{0};
   std::atomic<bool> hold_{false};
   std::atomic<bool> is_held_{false};
-  std::atomic<bool> goes_on_{false};        // next_ is set
-  std::atomic<bool> has_from_away_{false};  // from_away_ or away_over_ is
+  // A move asked for something: hold_, next_, from_away_ or away_over_ is to be
+  // looked at.
+  std::atomic<bool> stirred_{false};
 
   // In the home's strand.
   SendQueue in_hand_;

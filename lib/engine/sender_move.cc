@@ -46,6 +46,7 @@ std::shared_ptr<SenderLeg> SenderCore::AddLeg(
 
 void SenderCore::Hold(bool hold) {
   if (hold_.exchange(hold, std::memory_order_acq_rel) == hold) return;
+  stirred_.store(true, std::memory_order_release);
   WakeHome();
 }
 
@@ -56,7 +57,7 @@ void SenderCore::GoTo(std::shared_ptr<SenderLeg> leg, uint64_t generation) {
     next_ = std::move(leg);
     next_generation_ = generation;
   }
-  goes_on_.store(true, std::memory_order_release);
+  stirred_.store(true, std::memory_order_release);
   WakeHome();
 }
 
@@ -86,15 +87,21 @@ SenderCore::MoveCounts SenderCore::TakeMoveCounts() {
 // ---- In the home's strand.
 
 // True when the home is another from here on.
+bool SenderCore::Stir(SenderLeg& leg, absl::Time now) {
+  stirred_.exchange(false, std::memory_order_acq_rel);
+  if (GoOn(leg)) return true;
+  TakeAway();
+  NoteHold(now);
+  return false;
+}
+
 bool SenderCore::GoOn(SenderLeg& leg) {
-  if (!goes_on_.load(std::memory_order_acquire)) return false;
   std::shared_ptr<SenderLeg> next;
   uint64_t generation = 0;
   {
     MutexLock lock(&mu_);
     next = std::move(next_);
     generation = next_generation_;
-    goes_on_.store(false);
   }
   if (next == nullptr) return false;
   in_hand_.SetGeneration(generation);
@@ -116,6 +123,7 @@ bool SenderCore::GoOn(SenderLeg& leg) {
     at_home_.store(next.get(), std::memory_order_release);
   }
   // What is in hand is the next strand's.
+  stirred_.store(true, std::memory_order_release);
   next->endpoint().MarkDirty(next.get());
   next->endpoint().Schedule();
   CallMover();
@@ -123,15 +131,14 @@ bool SenderCore::GoOn(SenderLeg& leg) {
 }
 
 void SenderCore::TakeAway() {
-  if (!has_from_away_.load(std::memory_order_acquire)) return;
   std::vector<driver::Outcome> outcomes;
   bool over = false;
   {
     MutexLock lock(&mu_);
     outcomes.swap(from_away_);
     over = std::exchange(away_over_, false);
-    has_from_away_.store(false);
   }
+  if (outcomes.empty() && !over) return;
   const uint64_t resent = in_hand_.resent_from_away();
   in_hand_.OnOutcomes(outcomes);
   if (over) in_hand_.LoseAway();
@@ -168,7 +175,7 @@ void SenderCore::OnLeftLegOutcomes(SenderLeg& leg,
     // Nobody waits for them where the home is down, or the leg was cut.
     if (left_.get() != &leg || home_is_down_) return;
     from_away_.insert(from_away_.end(), outcomes.begin(), outcomes.end());
-    has_from_away_.store(true, std::memory_order_release);
+    stirred_.store(true, std::memory_order_release);
   }
   WakeHome();
 }
@@ -182,7 +189,7 @@ void SenderCore::OnLeftLegDown(SenderLeg& leg) {
       ends = home_is_down_;
       if (!ends) {
         away_over_ = true;
-        has_from_away_.store(true, std::memory_order_release);
+        stirred_.store(true, std::memory_order_release);
       }
     }
   }

@@ -405,9 +405,11 @@ void QueueMove::OnProofAnswer(uint64_t generation, const driver::Reply& reply,
     proof.confirmed = 0;
     return;
   }
-  DrainProof kind = DrainProof::kQuietPeriod;
+  // What one broker of a kind can say another can't: it has answered.
+  DrainProof kind = DrainProof::kCount;
   if (const auto asked = asked_at_.find(place); asked != asked_at_.end()) {
-    kind = asked->second->driver().capabilities().drain_proof;
+    const DrainProof known = asked->second->driver().capabilities().drain_proof;
+    if (known != DrainProof::kQuietPeriod) kind = known;
   }
   const bool one_is_enough =
       kind == DrainProof::kExact || kind == DrainProof::kOffsets;

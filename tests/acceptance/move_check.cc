@@ -44,6 +44,7 @@ struct Options {
   std::string to;
   std::string state_file;
   int moves = 50;
+  int warm = 0;
   double rate = 2000;
   int keys = 500;
   double quiet_s = 1;
@@ -352,7 +353,11 @@ int Run(const Options& options) {
   });
   Seen seen;
   Load load(**bus, options, &effects);
-  for (int i = 0; i < 2 * options.moves - 1 && seen.fault.empty(); ++i) {
+  Seen warming;
+  const int warm = 2 * options.warm;
+  const int all = warm + 2 * options.moves - 1;
+  for (int i = 0; i < all && seen.fault.empty(); ++i) {
+    if (i == warm) warming = std::exchange(seen, {});
     const uint64_t before = load.sent();
     while (load.sent() < before + static_cast<uint64_t>(options.rate / 10)) {
       absl::SleepFor(absl::Milliseconds(5));
@@ -378,6 +383,7 @@ int Run(const Options& options) {
   result["pause_ms"] = {{"p50", Percentile(seen.pauses_ms, 0.5)},
                         {"p99", Percentile(seen.pauses_ms, 0.99)},
                         {"max", Percentile(seen.pauses_ms, 1)}};
+  result["cold_pause_ms"] = Percentile(warming.pauses_ms, 1);
   result["held_ms"] = {{"p50", Percentile(seen.held_ms, 0.5)},
                        {"max", Percentile(seen.held_ms, 1)}};
   result["took_s"] = {{"p50", Percentile(seen.took_s, 0.5)},
@@ -406,6 +412,9 @@ int Main(int argc, char** argv) {
       ->required();
   app.add_option("--state", options.state_file, "State file");
   app.add_option("--moves", options.moves, "Moves in that direction");
+  app.add_option("--warm", options.warm,
+                 "Moves there and back before those, whose pauses are apart: "
+                 "brokers that were just started answer slowly");
   app.add_option("--rate", options.rate, "Messages a second");
   app.add_option("--keys", options.keys, "Keys");
   app.add_option("--quiet-period", options.quiet_s, "In seconds");
