@@ -47,17 +47,9 @@ void CheckIdle(const World& world, Ledger* ledger) {
     }
   }
   for (const auto& process : world.processes()) {
-    if (!process->is_alive()) continue;
-    const MetricsSnapshot metrics = process->bus().metrics();
-    for (const SenderMetrics& m : metrics.senders) {
-      if (m.pending != 0) {
-        ledger->Violate(9, -1, absl::StrCat(m.queue, ": sends are pending"));
-      }
-    }
-    for (const RouteMetrics& m : metrics.routes) {
-      if (m.in_flight != 0) {
-        ledger->Violate(9, -1, absl::StrCat(m.route, ": still in flight"));
-      }
+    if (process->in_hand() != 0) {
+      ledger->Violate(
+          9, -1, absl::StrCat("a process has in hand ", process->in_hand()));
     }
   }
 }

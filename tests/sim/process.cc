@@ -113,6 +113,15 @@ absl::Time Process::next_run() const {
   return std::max({due, ready_at_, timeline_->now()});
 }
 
+uint64_t Process::in_hand() const {
+  if (bus_ == nullptr) return 0;
+  const MetricsSnapshot metrics = bus_->metrics();
+  uint64_t count = 0;
+  for (const SenderMetrics& m : metrics.senders) count += m.pending;
+  for (const RouteMetrics& m : metrics.routes) count += m.in_flight;
+  return count;
+}
+
 void Process::Run() {
   touched_ = false;
   bus_next_ = bus_->RunOnce();

@@ -44,6 +44,8 @@ class Process {
   absl::Time next_run() const;
   void Run();
   uint64_t runs() const { return runs_; }
+  // Messages that its senders and routes have in hand.
+  uint64_t in_hand() const;
 
   // ---- For the driver.
   bool is_dying() const { return dying_; }

@@ -86,6 +86,9 @@ bool World::IsQuiet() const {
   for (const auto& broker : brokers_) {
     if (broker->Undrained() != 0) return false;
   }
+  for (const auto& process : processes_) {
+    if (process->in_hand() != 0) return false;
+  }
   return true;
 }
 
