@@ -401,7 +401,10 @@ void SendQueue::ExpireOne(SendResult& r, const absl::Status& last) {
   constexpr uint8_t kInDoubt =
       SendBatchState::kAtDriver | SendBatchState::kMaybeTaken;
   if ((r.flags_ & kInDoubt) != 0) {
-    if ((r.flags_ & SendBatchState::kAtDriver) != 0) expired_.insert(&r);
+    // One at the driver that was left is known as away.
+    const bool is_here = (r.flags_ & SendBatchState::kAtDriver) != 0 &&
+                         away_.find(&r) == away_.end();
+    if (is_here) expired_.insert(&r);
     Resolve(r, SendState::kUnknown,
             MakeStatus(absl::StatusCode::kDeadlineExceeded,
                        "{}: sent, and no answer came in time: the broker may "
