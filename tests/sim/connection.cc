@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "tests/sim/handles.h"
 #include "tests/sim/process.h"
 
@@ -67,7 +68,8 @@ absl::StatusOr<std::unique_ptr<driver::SenderDriver>> SimConnection::OpenSender(
     const driver::SenderSpec& spec, driver::SenderSink* sink) {
   if (over_) ledger().Violate(0, -1, "a sender is opened on a lost connection");
   const uint32_t id = next_handle_++;
-  auto sender = std::make_unique<SimSender>(this, id, sink);
+  auto sender = std::make_unique<SimSender>(
+      this, id, sink, absl::EndsWith(spec.queue.entity, ".dead-letter"));
   handles_[id] = sender.get();
   session_->Up([s = session_, id, entity = spec.queue.entity] {
     s->broker->Open(*s, id, entity, false);

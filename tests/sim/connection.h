@@ -53,6 +53,7 @@ class SimConnection final : public driver::Connection {
 
   Session& session() { return *session_; }
   SimBroker& broker() { return *broker_; }
+  Process& process() { return *process_; }
   Ledger& ledger() { return broker_->ledger(); }
 
  private:

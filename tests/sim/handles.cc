@@ -29,7 +29,8 @@ size_t SimSender::Submit(std::span<const driver::Outbound> batch, bool atomic) {
     if (!unanswered_.emplace(one.cookie, number).second) {
       ledger.Violate(0, number, "a cookie was submitted twice");
     }
-    ledger.OnSubmitted(*one.message, connection_->broker().traits().place);
+    ledger.OnSubmitted(*one.message, connection_->broker().traits().place,
+                       dead_letters_ ? -1 : connection_->process().number());
     messages.push_back({one.cookie, *one.message, number});
   }
   if (taken == 0) return 0;
@@ -46,7 +47,12 @@ void SimSender::Close() {
   session.Up([s = &session, id = id_] { s->broker->CloseLink(*s, id); });
 }
 
-void SimSender::Lose() {
+SimSender::~SimSender() {
+  connection_->Forget(id_);
+  GiveUp();
+}
+
+std::vector<Outcome> SimSender::GiveUp() {
   std::vector<Outcome> outcomes;
   for (const auto& [cookie, number] : unanswered_) {
     Outcome outcome;
@@ -57,6 +63,11 @@ void SimSender::Lose() {
     outcomes.push_back(std::move(outcome));
   }
   unanswered_.clear();
+  return outcomes;
+}
+
+void SimSender::Lose() {
+  const std::vector<Outcome> outcomes = GiveUp();
   if (!outcomes.empty()) sink_->OnOutcomes(outcomes);
 }
 

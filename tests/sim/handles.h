@@ -15,9 +15,14 @@ namespace tieline::sim {
 
 class SimSender final : public driver::SenderDriver, public SimHandle {
  public:
-  SimSender(SimConnection* connection, uint32_t id, driver::SenderSink* sink)
-      : connection_(connection), id_(id), sink_(sink) {}
-  ~SimSender() override { connection_->Forget(id_); }
+  SimSender(SimConnection* connection, uint32_t id, driver::SenderSink* sink,
+            bool dead_letters)
+      : connection_(connection),
+        id_(id),
+        sink_(sink),
+        dead_letters_(dead_letters) {}
+  // What has no answer is in doubt.
+  ~SimSender() override;
 
   size_t Submit(std::span<const driver::Outbound> batch, bool atomic) override;
   void Close() override;
@@ -31,7 +36,10 @@ class SimSender final : public driver::SenderDriver, public SimHandle {
  private:
   SimConnection* const connection_;
   const uint32_t id_;
+  std::vector<driver::Outcome> GiveUp();
+
   driver::SenderSink* const sink_;
+  const bool dead_letters_;             // to a dead-letter entity
   std::map<uint64_t, int> unanswered_;  // cookie to number
   bool open_ = false;
   bool closing_ = false;

@@ -1,5 +1,7 @@
 #include "tests/sim/ledger.h"
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -94,7 +96,7 @@ void Ledger::OnForgotten(int number) {
 
 // ---- The drivers' side.
 
-void Ledger::OnSubmitted(const Message& message, int place) {
+void Ledger::OnSubmitted(const Message& message, int place, int process) {
   const int number = NumberOf(message);
   if (!Known(number)) {
     Violate(0, -1, "a message was submitted that nobody gave");
@@ -109,6 +111,29 @@ void Ledger::OnSubmitted(const Message& message, int place) {
     }
   }
   CheckCopy(message, number);
+  CheckStamp(message, number, place, process);
+}
+
+uint64_t Ledger::StampOf(const Message& message) {
+  const Value* stamp = message.properties().Find("tieline-generation");
+  return stamp == nullptr ? 1 : stamp->AsUInt64().value_or(0);
+}
+
+void Ledger::CheckStamp(const Message& message, int number, int place,
+                        int process) {
+  const bool moves = std::any_of(bound_.begin(), bound_.end(),
+                                 [&](auto& b) { return b.second == place; });
+  if (!moves || process < 0) return;  // the sink, or a dead-lettered copy
+  const uint64_t stamp = StampOf(message);
+  const auto bound = bound_.find(stamp);
+  if (bound == bound_.end() || bound->second != place) {
+    Violate(4, number, "submitted to a broker that its generation is not at");
+  }
+  uint64_t& latest = submitted_[process];
+  if (stamp < latest) {
+    Violate(4, number, "submitted to a broker that was left");
+  }
+  latest = std::max(latest, stamp);
 }
 
 void Ledger::CheckCopy(const Message& message, int number) {
@@ -169,8 +194,12 @@ void Ledger::OnEffect(const Message& message, int place) {
   }
   Life& l = life(number);
   CheckCopy(message, number);
+  const bool is_late = message.properties().Find("tieline-late") != nullptr;
+  if (is_late && bound_.upper_bound(StampOf(message)) == bound_.end()) {
+    Violate(3, number, "marked as late, and its queue has not moved on");
+  }
   if (++l.effects == 1) {
-    CheckOrder(number);
+    if (!is_late) CheckOrder(number);
   } else if (l.effects > 1 + l.doubts + l.redeliveries) {
     Violate(2, number, "a second effect that nothing explains");
   }

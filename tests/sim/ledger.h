@@ -66,12 +66,19 @@ class Ledger {
   // The number that the body begins with; -1: none of ours.
   static int NumberOf(const Message& message);
   static std::string BodyOf(int number, int size);
+  // The generation that the message was sent in.
+  static uint64_t StampOf(const Message& message);
   void OnGiven(int number, absl::Time deadline);
   void OnResult(const SendResult& result);
   void OnForgotten(int number);
 
+  // ---- The operator's side.
+  // The queue's generation is bound to a broker.
+  void Bind(uint64_t generation, int place) { bound_[generation] = place; }
+
   // ---- The drivers' side.
-  void OnSubmitted(const Message& message, int place);
+  // -1 for the process: a copy that is dead-lettered.
+  void OnSubmitted(const Message& message, int place, int process);
   void OnOutcome(int number, driver::Fate fate, int place);
   void OnDelivered(int number, int place, bool again);
   void Add(int number, What what, int place, uint32_t detail = 0);
@@ -99,6 +106,7 @@ class Ledger {
   }
   void CheckCopy(const Message& message, int number);
   void CheckOrder(int number);
+  void CheckStamp(const Message& message, int number, int place, int process);
 
   const Timeline* const timeline_;
   Trace trace_;
@@ -107,6 +115,8 @@ class Ledger {
   // By producer and key: the latest message that took effect.
   std::map<std::pair<int, int>, int> in_effect_;
   std::set<std::string, std::less<>> ids_;
+  std::map<uint64_t, int> bound_;      // generation to place
+  std::map<int, uint64_t> submitted_;  // process to its latest generation
 };
 
 }  // namespace tieline::sim

@@ -34,9 +34,9 @@ void RegisterSimDriver() {
   driver::Register("sim", std::make_shared<SimDriver>());
 }
 
-Process::Process(std::string name, Timeline* timeline, Ledger* ledger,
+Process::Process(int number, Timeline* timeline, Ledger* ledger,
                  const Brokers* brokers, Rng rng)
-    : name_(std::move(name)),
+    : number_(number),
       timeline_(timeline),
       ledger_(ledger),
       brokers_(brokers),
@@ -50,7 +50,7 @@ void Process::Start(const Config& config, BusOptions options) {
   options.host_runs = true;
   options.log = [this](LogLevel level, std::string_view text) {
     if (dying_ || level < LogLevel::kWarning) return;
-    ledger_->Note(absl::StrCat(name_, ": ", std::string(text)));
+    ledger_->Note(absl::StrCat("p", number_, ": ", std::string(text)));
   };
   auto bus = Bus::Open(config, std::move(options));
   if (!bus.ok()) {

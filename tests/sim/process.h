@@ -23,10 +23,11 @@ class Process {
  public:
   using Brokers = std::map<std::string, SimBroker*>;
 
-  Process(std::string name, Timeline* timeline, Ledger* ledger,
+  Process(int number, Timeline* timeline, Ledger* ledger,
           const Brokers* brokers, Rng rng);
   ~Process();
 
+  int number() const { return number_; }
   void Start(const Config& config, BusOptions options);
   // What it had in hand is gone; nothing more comes of it.
   void Kill();
@@ -58,7 +59,7 @@ class Process {
   void Left(uint64_t connection) { wakers_.erase(connection); }
 
  private:
-  const std::string name_;
+  const int number_;
   Timeline* const timeline_;
   Ledger* const ledger_;
   const Brokers* const brokers_;

@@ -8,6 +8,7 @@
 namespace tieline::sim {
 namespace {
 
+constexpr int kSink = 3;
 constexpr int kMessages = 200;
 constexpr int kMostMessages = 260;
 constexpr int kFaults = 5;
@@ -44,9 +45,10 @@ void AddQueue(Rng& rng, Scenario& s, const std::string& name, bool ordered) {
 
 void DrawWorld(Rng& rng, Scenario& s) {
   s.brokers = {DrawBroker(rng, "a", 0), DrawBroker(rng, "b", 1),
-               DrawBroker(rng, "sink", 2)};
-  s.brokers[2].is_sink = true;
-  s.processes = rng.Between(1, 2);
+               DrawBroker(rng, "c", 2), DrawBroker(rng, "sink", kSink)};
+  s.brokers[kSink].is_sink = true;
+  // Several need to ask each other, for which there is no way here yet.
+  s.processes = 1;
   for (const BrokerTraits& traits : s.brokers) {
     BrokerConfig& b = s.config.brokers[traits.name];
     b.name = traits.name;
@@ -116,6 +118,25 @@ void DrawTraffic(Rng& rng, Scenario& s) {
   }
 }
 
+void DrawMoves(Rng& rng, Scenario& s) {
+  MoveConfig& move = s.config.move;
+  move.when_dead = rng.Chance(80) ? WhenDead::kHold : WhenDead::kProceed;
+  move.dead_after = absl::Seconds(rng.Between(2, 10));
+  move.fence_timeout = absl::Milliseconds(rng.Between(200, 5000));
+  move.retire_time = absl::Milliseconds(rng.Between(10, 10000));
+  move.quiet_period = absl::Milliseconds(rng.Between(200, 3000));
+  const std::vector<std::vector<std::string>> ways = {
+      {"b"}, {"b"}, {"b"}, {"b", "c"}, {"b", "a"}};
+  const auto way =
+      static_cast<size_t>(rng.Between(0, static_cast<int>(ways.size()) - 1));
+  absl::Duration at =
+      rng.Between(absl::Seconds(1), kTraffic - absl::Seconds(3));
+  for (const std::string& to : ways[way]) {
+    s.moves.push_back({at, to});
+    at += rng.Between(absl::Milliseconds(1), absl::Seconds(6));
+  }
+}
+
 // How likely each is drawn, in the order of FaultKind.
 constexpr std::array<int, kFaultKinds> kWeights = {30, 8, 8, 8, 6, 8, 6, 4,
                                                    8,  8, 8, 2, 8, 8, 4, 4};
@@ -166,9 +187,11 @@ Scenario DrawScenario(uint64_t seed) {
   Rng world = rng.Fork();
   Rng traffic = rng.Fork();
   Rng faults = rng.Fork();
+  Rng moves = rng.Fork();
   DrawWorld(world, s);
   DrawTraffic(traffic, s);
   DrawFaults(faults, s);
+  DrawMoves(moves, s);
   return s;
 }
 

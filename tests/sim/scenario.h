@@ -64,6 +64,12 @@ struct PlannedRoute {
   RouteConfig config;
 };
 
+// The queue goes to another broker: the next generation of its binding.
+struct PlannedMove {
+  absl::Duration at;
+  std::string to;
+};
+
 struct Scenario {
   uint64_t seed = 0;
   std::vector<BrokerTraits> brokers;  // the last is the sink
@@ -72,6 +78,7 @@ struct Scenario {
   BusOptions bus;
   std::vector<PlannedProducer> producers;
   std::vector<PlannedRoute> routes;
+  std::vector<PlannedMove> moves;
   std::vector<Fault> faults;
   absl::Duration faults_end;  // all is well from here on
   int messages = 0;

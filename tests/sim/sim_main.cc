@@ -1,11 +1,13 @@
 // sim (--seeds N [--from S] [--jobs J] | --replay SEED): runs seeds of the
 // simulation. One line of JSON a job's end; each seed that fails is named on
 // standard error with the command that replays it. --replay prints what all
-// messages of one seed did. Exit code 1: a seed failed.
+// messages of one seed did, with --brief those that its violations name; with
+// --live also while it runs. Exit code 1: a seed failed.
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 #include <string>
 
 #include "tests/sim/run.h"
+#include "tests/sim/trace.h"
 
 namespace tieline::sim {
 namespace {
@@ -29,6 +32,10 @@ bool Parse(int argc, char** argv, Arguments* out) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--brief") == 0) {
       out->brief = true;
+      continue;
+    }
+    if (std::strcmp(argv[i], "--live") == 0) {
+      Trace::is_live = true;
       continue;
     }
     if (i + 1 == argc) return false;
@@ -59,8 +66,27 @@ int Replay(const Arguments& arguments) {
   return result.ok ? 0 : 1;
 }
 
+// Of a crash: which seed it was.
+char crash_text[256];
+
+void OnCrash(int signal) {
+  [[maybe_unused]] const ssize_t n =
+      write(STDERR_FILENO, crash_text, std::strlen(crash_text));
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+void ExpectCrash(uint64_t seed, const char* program) {
+  std::snprintf(crash_text, sizeof crash_text,
+                "seed %llu: crashed; replay: %s --replay %llu --live\n",
+                static_cast<unsigned long long>(seed), program,
+                static_cast<unsigned long long>(seed));
+}
+
 // Every `jobs`-th seed from the `job`-th on.
 int RunJob(const Arguments& arguments, uint64_t job, const char* program) {
+  std::signal(SIGSEGV, OnCrash);
+  std::signal(SIGABRT, OnCrash);
   const auto start = std::chrono::steady_clock::now();
   uint64_t done = 0;
   uint64_t failed = 0;
@@ -69,6 +95,7 @@ int RunJob(const Arguments& arguments, uint64_t job, const char* program) {
   uint64_t rounds = 0;
   double virtual_seconds = 0;
   for (uint64_t i = job; i < arguments.seeds; i += arguments.jobs) {
+    ExpectCrash(arguments.from + i, program);
     const RunResult result = RunSeed(arguments.from + i, false);
     ++done;
     messages += static_cast<uint64_t>(result.messages);
@@ -118,7 +145,7 @@ int main(int argc, char** argv) {
   if (!tieline::sim::Parse(argc, argv, &arguments)) {
     std::fputs(
         "usage: sim (--seeds N [--from S] [--jobs J] | --replay SEED "
-        "[--brief])\n",
+        "[--brief] [--live])\n",
         stderr);
     return 2;
   }

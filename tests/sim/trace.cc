@@ -1,6 +1,7 @@
 #include "tests/sim/trace.h"
 
 #include <array>
+#include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -44,6 +45,24 @@ void Trace::Note(absl::Time at, std::string text) {
   entries_.push_back(
       {at, -1, What::kNote, 0, static_cast<uint32_t>(notes_.size())});
   notes_.push_back(std::move(text));
+  if (is_live) Print();
+}
+
+std::string Trace::Line(absl::Time start, const Entry& e) const {
+  const double at = absl::ToDoubleSeconds(e.at - start);
+  if (e.what == What::kNote) {
+    return absl::StrFormat("%12.6f  -- %s\n", at, notes_[e.detail]);
+  }
+  return absl::StrFormat("%12.6f  m%-4d %-10s %c  %s\n", at, e.message,
+                         kNames.at(static_cast<size_t>(e.what)),
+                         static_cast<char>('A' + e.place), DetailOf(e));
+}
+
+void Trace::Print() const {
+  std::fputs(
+      Line(absl::FromUnixSeconds(1'700'000'000), entries_.back()).c_str(),
+      stdout);
+  std::fflush(stdout);
 }
 
 uint64_t Trace::Digest() const {
@@ -64,15 +83,9 @@ std::string Trace::Format(absl::Time start,
                           const std::set<int>& messages) const {
   std::string out;
   for (const Entry& e : entries_) {
-    const double at = absl::ToDoubleSeconds(e.at - start);
-    if (e.what == What::kNote) {
-      absl::StrAppendFormat(&out, "%12.6f  -- %s\n", at, notes_[e.detail]);
-      continue;
-    }
-    if (!messages.empty() && messages.count(e.message) == 0) continue;
-    absl::StrAppendFormat(&out, "%12.6f  m%-4d %-10s %c  %s\n", at, e.message,
-                          kNames.at(static_cast<size_t>(e.what)),
-                          static_cast<char>('A' + e.place), DetailOf(e));
+    const bool is_wanted = e.what == What::kNote || messages.empty() ||
+                           messages.count(e.message) != 0;
+    if (is_wanted) out += Line(start, e);
   }
   return out;
 }

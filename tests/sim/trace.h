@@ -47,9 +47,13 @@ class Trace {
     uint32_t detail = 0;
   };
 
+  // Prints what happens when it happens: for runs that crash.
+  static inline bool is_live = false;
+
   void Add(absl::Time at, int message, What what, int place, uint32_t detail) {
     entries_.push_back(
         {at, message, what, static_cast<uint8_t>(place), detail});
+    if (is_live) Print();
   }
   void Note(absl::Time at, std::string text);
   size_t size() const { return entries_.size(); }
@@ -59,6 +63,9 @@ class Trace {
   std::string Format(absl::Time start, const std::set<int>& messages) const;
 
  private:
+  std::string Line(absl::Time start, const Entry& entry) const;
+  void Print() const;
+
   std::vector<Entry> entries_;
   std::vector<std::string> notes_;
 };

@@ -20,6 +20,7 @@ constexpr absl::Duration kAfterwards = absl::Seconds(3);
 
 World::World(Scenario scenario)
     : scenario_(std::move(scenario)),
+      config_(scenario_.config),
       ledger_(&timeline_),
       rng_(scenario_.seed ^ 0x5eed) {
   RegisterSimDriver();
@@ -30,8 +31,8 @@ World::World(Scenario scenario)
     by_name_[traits.name] = brokers_.back().get();
   }
   for (int i = 0; i < scenario_.processes; ++i) {
-    processes_.push_back(std::make_unique<Process>(
-        absl::StrCat("p", i), &timeline_, &ledger_, &by_name_, rng_.Fork()));
+    processes_.push_back(std::make_unique<Process>(i, &timeline_, &ledger_,
+                                                   &by_name_, rng_.Fork()));
   }
   for (const PlannedProducer& plan : scenario_.producers) {
     const auto process = static_cast<size_t>(plan.process);
@@ -40,16 +41,18 @@ World::World(Scenario scenario)
         &timeline_, &ledger_, rng_.Fork()));
   }
   for (const Fault& fault : scenario_.faults) Plan(fault);
+  PlanMoves();
 }
 
 World::~World() {
+  movings_.clear();
   for (const auto& process : processes_) process->Kill();
   SeedEntropy(0);
 }
 
 void World::Begin(int process) {
   Process& p = *processes_[static_cast<size_t>(process)];
-  p.Start(scenario_.config, scenario_.bus);
+  p.Start(config_, scenario_.bus);
   if (!p.is_alive()) return;
   for (const PlannedRoute& route : scenario_.routes) {
     if (route.process == process) p.StartRoute(route.config);
@@ -89,7 +92,7 @@ bool World::IsQuiet() const {
   for (const auto& process : processes_) {
     if (process->in_hand() != 0) return false;
   }
-  return true;
+  return HaveMoved();
 }
 
 void World::Run() {

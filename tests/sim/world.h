@@ -45,10 +45,16 @@ class World {
   void DoToBroker(const Fault& fault, SimBroker& broker);
   void DoToProcess(const Fault& fault, int number);
   void EndFaults();
+  void PlanMoves();
+  // An operator: has every process apply the config, again where it was
+  // refused, until all are where it says.
+  void ApplyConfig();
+  bool HaveMoved() const;
   void Step(absl::Time until);
   bool IsQuiet() const;
 
   const Scenario scenario_;
+  Config config_;  // as it is now
   Timeline timeline_;
   const absl::Time start_ = timeline_.now();
   Ledger ledger_;
@@ -57,6 +63,8 @@ class World {
   Process::Brokers by_name_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<std::unique_ptr<Producer>> producers_;
+  std::vector<std::unique_ptr<Moving>> movings_;
+  bool applies_ = false;  // ApplyConfig is to come
   absl::Duration stalled_;
 };
 

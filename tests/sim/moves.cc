@@ -1,0 +1,70 @@
+// The moves of a scenario, at work.
+#include "absl/strings/str_cat.h"
+#include "tests/sim/world.h"
+
+namespace tieline::sim {
+namespace {
+
+constexpr absl::Duration kAgain = absl::Seconds(2);
+constexpr char kQueue[] = "q";
+
+}  // namespace
+
+void World::PlanMoves() {
+  const QueueConfig& q = config_.queues[kQueue];
+  ledger_.Bind(q.generation, by_name_.at(q.broker)->traits().place);
+  for (const PlannedMove& move : scenario_.moves) {
+    timeline_.After(move.at, [this, &move] {
+      QueueConfig& queue = config_.queues[kQueue];
+      queue.was.push_back({queue.broker, queue.generation, queue.entity});
+      queue.broker = move.to;
+      ++queue.generation;
+      ledger_.Bind(queue.generation, by_name_.at(move.to)->traits().place);
+      ledger_.Note(
+          absl::StrCat("move to ", move.to, ", generation ", queue.generation));
+      ApplyConfig();
+    });
+  }
+}
+
+void World::ApplyConfig() {
+  for (const auto& process : processes_) {
+    if (!process->is_alive()) continue;
+    auto plan = process->bus().Plan(config_);
+    if (!plan.ok()) {
+      ledger_.Note(absl::StrCat("no plan: ", plan.status().ToString()));
+      continue;
+    }
+    auto moving = process->bus().Apply(*plan);
+    process->Touch();
+    if (!moving.ok()) {
+      ledger_.Note(absl::StrCat("not applied: ", moving.status().ToString()));
+      continue;
+    }
+    movings_.push_back(*std::move(moving));
+  }
+  if (applies_) return;
+  applies_ = true;
+  timeline_.After(kAgain, [this] {
+    applies_ = false;
+    if (!HaveMoved()) ApplyConfig();
+  });
+}
+
+bool World::HaveMoved() const {
+  const QueueConfig& wanted = config_.queues.at(kQueue);
+  for (const auto& process : processes_) {
+    if (!process->is_alive()) return false;
+    const Config has = process->bus().config();
+    if (has.queues.at(kQueue).generation != wanted.generation ||
+        has.queues.at(kQueue).broker != wanted.broker) {
+      return false;
+    }
+    for (const MoveReport& report : process->bus().moves()) {
+      if (!report.over) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace tieline::sim
