@@ -35,6 +35,8 @@ void World::ApplyConfig() {
       ledger_.Note(absl::StrCat("no plan: ", plan.status().ToString()));
       continue;
     }
+    // The operator's word for what is left of an earlier stay.
+    plan->accepts_existing = true;
     auto moving = process->bus().Apply(*plan);
     process->Touch();
     if (!moving.ok()) {

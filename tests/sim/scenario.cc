@@ -123,7 +123,9 @@ void DrawMoves(Rng& rng, Scenario& s) {
   move.when_dead = rng.Chance(80) ? WhenDead::kHold : WhenDead::kProceed;
   move.dead_after = absl::Seconds(rng.Between(2, 10));
   move.fence_timeout = absl::Milliseconds(rng.Between(200, 5000));
-  move.retire_time = absl::Milliseconds(rng.Between(10, 10000));
+  // Longer than a broker holds back what it has accepted, or a lock of nobody's
+  // lasts: what comes later from a place that proves nothing is left there.
+  move.retire_time = absl::Seconds(rng.Between(45, 60));
   move.quiet_period = absl::Milliseconds(rng.Between(200, 3000));
   const std::vector<std::vector<std::string>> ways = {
       {"b"}, {"b"}, {"b"}, {"b", "c"}, {"b", "a"}};
