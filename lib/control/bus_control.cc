@@ -39,6 +39,15 @@ class Request {
     return it->get<std::string>();
   }
 
+  absl::StatusOr<bool> Flag(const char* name) const {
+    const auto it = json_.find(name);
+    if (it == json_.end()) return false;
+    if (!it->is_boolean()) {
+      return InvalidArgument("expected \"{}\", true or false", name);
+    }
+    return it->get<bool>();
+  }
+
   absl::StatusOr<uint64_t> Number(const char* name, uint64_t otherwise) const {
     const auto it = json_.find(name);
     if (it == json_.end()) return otherwise;
@@ -103,7 +112,9 @@ absl::StatusOr<Json> PlanOrApply(ControlTarget* target, const Request& request,
     answer["binding"] = control::BindingToJson(config.queues.at(name));
     return answer;
   }
-  TIELINE_ASSIGN_OR_RETURN(const ChangePlan plan, target->Plan(*moved));
+  TIELINE_ASSIGN_OR_RETURN(ChangePlan plan, target->Plan(*moved));
+  TIELINE_ASSIGN_OR_RETURN(plan.accepts_existing,
+                           request.Flag("accept_existing"));
   if (apply) TIELINE_RETURN_IF_ERROR(target->Apply(plan));
   for (const PlannedMove& move : plan.moves) {
     answer["moves"].push_back(control::ToJson(move));

@@ -9,9 +9,10 @@
 //   {"op":"moves"}                                 moves: a report each
 //   {"op":"proceed","queue":"q"}, {"op":"cancel","queue":"q"}
 //   {"op":"journal","from":1,"limit":100}          entries, next
-// plan and apply may name the generation to move to; default: the next one. A
-// queue that is at `to` already moves nowhere: "moves" is empty. Answers are as
-// reply.h says.
+// plan and apply may name the generation to move to ("generation"; default: the
+// next one), and say that the new broker may hold messages already
+// ("accept_existing": true). A queue that is at `to` already moves nowhere:
+// "moves" is empty. Answers are as reply.h says.
 #ifndef TIELINE_LIB_CONTROL_BUS_CONTROL_H_
 #define TIELINE_LIB_CONTROL_BUS_CONTROL_H_
 

@@ -80,6 +80,15 @@ TEST_CASE("a generation may be named, if it is above the present one") {
   CHECK(Answer(&target, apply + "9}")["binding"]["generation"] == 9);
 }
 
+TEST_CASE("messages at the new broker need a word") {
+  FakeTarget target;
+  const std::string apply = R"({"op":"apply","queue":"q","to":"fresh")";
+  CHECK(Ask(&target, apply + R"(,"accept_existing":1})").status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  Answer(&target, apply + R"(,"accept_existing":true})");
+  CHECK(target.accepted_existing_);
+}
+
 TEST_CASE("the operator's words reach the move") {
   FakeTarget target;
   Answer(&target, R"({"op":"proceed","queue":"q"})");

@@ -48,6 +48,7 @@ class FakeTarget : public ControlTarget {
   }
   absl::Status Apply(const ChangePlan& plan) override {
     config_ = plan.config;
+    accepted_existing_ = plan.accepts_existing;
     return absl::OkStatus();
   }
   absl::Status Proceed(std::string_view queue) override {
@@ -74,6 +75,7 @@ class FakeTarget : public ControlTarget {
   std::vector<std::string> told_;
   std::vector<Noted> journal_;
   absl::Status plan_status_;
+  bool accepted_existing_ = false;
 };
 
 }  // namespace tieline::testing
