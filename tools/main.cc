@@ -52,6 +52,8 @@ struct Commands {
     Add("doctor", "Find out why a broker can't be used", MakeDoctor);
     Add("bench", "Measure how fast a queue takes and gives messages",
         MakeBench);
+    Add("journal", "Print what was decided, when and why", MakeJournal);
+    Add("store", "Check or repair a state file", MakeStore);
     Add("capabilities", "Say what the broker of a queue can do",
         MakeCapabilities);
     Add("demo", "Watch a relay at work, without any broker", MakeDemo);

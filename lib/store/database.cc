@@ -27,8 +27,10 @@ absl::Status SqliteStatus(int code, std::string_view path,
       return status(absl::StatusCode::kResourceExhausted, "out of memory");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return status(absl::StatusCode::kDataLoss,
-                    "the file is damaged; RepairStore keeps what can be read");
+      return status(
+          absl::StatusCode::kDataLoss,
+          "the file is damaged; `tieline store repair FILE` keeps what "
+          "can be read");
     case SQLITE_IOERR:
       return status(absl::StatusCode::kUnavailable, "the disk failed");
     case SQLITE_BUSY:

@@ -83,9 +83,9 @@ absl::Status CheckTables(Database* database) {
 
 absl::Status Damaged(const Database& database, std::string_view what) {
   return MakeStatus(absl::StatusCode::kDataLoss,
-                    "store {}: the file is damaged: {}; RepairStore keeps what "
-                    "can be read",
-                    database.path(), what);
+                    "store {}: the file is damaged: {}; `tieline store repair "
+                    "{}` keeps what can be read",
+                    database.path(), what, database.path());
 }
 
 absl::Status MakeStore(const std::string& path, const std::string& vfs,

@@ -30,6 +30,8 @@ class Help(unittest.TestCase):
                  ["queues", "list"], ["queues", "depth"], ["queues", "peek"],
                  ["config"], ["config", "check"], ["config", "show"],
                  ["config", "schema"], ["config", "reference"], ["doctor"],
+                 ["journal"], ["store"], ["store", "check"],
+                 ["store", "repair"],
                  ["bench"], ["capabilities"], ["demo"], ["completion"]]
         for command in words:
             with self.subTest(command=command):
@@ -88,6 +90,8 @@ class Usage(unittest.TestCase):
         self.check(["receive", "memory://m/q", "--peek", "-F"], "--peek")
         self.check(["relay"], "nothing to relay")
         self.check(["doctor"], "nothing to examine")
+        self.check(["journal"], "--state")
+        self.check(["store", "check"], "FILE")
         self.check(["completion", "fish"], "SHELL")
 
 
