@@ -108,8 +108,10 @@ bool TroubleLog::IsRepeated(std::string_view text) {
 }
 
 absl::StatusOr<std::unique_ptr<Bus>> OpenBus(
-    Config config, bool verbose, const std::shared_ptr<TroubleLog>& trouble) {
+    Config config, bool verbose, const std::shared_ptr<TroubleLog>& trouble,
+    StateFile state_file) {
   BusOptions options;
+  options.keeps_state = state_file == StateFile::kOpen;
   if (verbose) {
     options.log = [](LogLevel, std::string_view text) { PrintLine(text); };
   } else if (trouble != nullptr) {

@@ -3,6 +3,7 @@
 #define TIELINE_TOOLS_OPTIONS_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -47,11 +48,16 @@ class TroubleLog {
   std::map<std::string, absl::Time> said_;
 };
 
+// Whether the bus opens the config's state file, which one process at a time
+// can do.
+enum class StateFile : uint8_t { kLeave, kOpen };
+
 // Opens the bus. With `verbose` all of its log goes to standard error at once,
 // else warnings go to `trouble`, if there is one.
 absl::StatusOr<std::unique_ptr<Bus>> OpenBus(
     Config config, bool verbose,
-    const std::shared_ptr<TroubleLog>& trouble = nullptr);
+    const std::shared_ptr<TroubleLog>& trouble = nullptr,
+    StateFile state_file = StateFile::kLeave);
 
 // Registers the backends that this build has.
 void RegisterBackends();

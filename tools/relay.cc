@@ -10,6 +10,7 @@
 #include "tools/command.h"
 #include "tools/failure.h"
 #include "tools/options.h"
+#include "tools/relay_control.h"
 #include "tools/route_report.h"
 #include "tools/stop.h"
 
@@ -33,6 +34,9 @@ class Relay : public Command {
     app->add_flag("--json", json_, "Report as lines of JSON");
     app->add_flag("-q,--quiet", quiet_, "Do not report");
     app->add_flag("-v,--verbose", verbose_, "Say what the connections do");
+    app->add_flag("--watch", watch_,
+                  "Read the file again when it changes (SIGHUP does it too), "
+                  "and move the queues whose broker is another");
     AddDuration(app, "--report-every", &report_every_,
                 "Time between reports (on a terminal, or with --json)");
     AddDuration(app, "--stop-timeout", &stop_timeout_,
@@ -53,8 +57,14 @@ class Relay : public Command {
                   "give two URLs, or --config with a file that has routes");
     }
     const std::vector<RouteConfig> wanted = config->routes;
-    auto bus = OpenBus(*std::move(config), verbose_, trouble_);
+    auto bus =
+        OpenBus(*std::move(config), verbose_, trouble_, StateFile::kOpen);
     if (!bus.ok()) return FailConfig(bus.status());
+    auto control = RelayControl::Open(bus->get(), config_file_, watch_);
+    if (!control.ok()) {
+      return Fail(ExitCode::kInputOutput, "control",
+                  MessageOf(control.status()), "");
+    }
     std::vector<std::unique_ptr<Route>> routes;
     for (const RouteConfig& route : wanted) {
       auto started = (*bus)->StartRoute(route);
@@ -62,7 +72,8 @@ class Relay : public Command {
       routes.push_back(*std::move(started));
     }
     RouteReport report(Form());
-    ExitCode code = Watch(bus->get(), routes, &report);
+    ExitCode code = Watch(bus->get(), routes, control->get(), &report);
+    control->reset();
     code = Stop(bus->get(), routes, &report, code);
     return code;
   }
@@ -115,7 +126,7 @@ class Relay : public Command {
 
   // Until stopped, done, or failed for good.
   ExitCode Watch(Bus* bus, const std::vector<std::unique_ptr<Route>>& routes,
-                 RouteReport* report) {
+                 RelayControl* control, RouteReport* report) {
     const bool live = json_ || (!quiet_ && IsTerminal());
     absl::Time next_report = absl::Now();
     absl::Time last_change = absl::Now();
@@ -142,6 +153,7 @@ class Relay : public Command {
         }
       }
       trouble_->Flush();
+      control->Tick(now);
       if (done >= count_) return ExitCode::kOk;
       if (now - last_change >= until_idle_) return IdleCode(*bus, routes);
       if (WaitForStop(kTick)) return ExitCode::kOk;
@@ -194,6 +206,7 @@ class Relay : public Command {
   bool json_ = false;
   bool quiet_ = false;
   bool verbose_ = false;
+  bool watch_ = false;
   std::shared_ptr<TroubleLog> trouble_ = std::make_shared<TroubleLog>();
   absl::Duration report_every_ = absl::Seconds(1);
   absl::Duration stop_timeout_ = absl::Seconds(5);
@@ -206,6 +219,8 @@ class Relay : public Command {
 std::unique_ptr<Command> MakeRelay(CLI::App* app) {
   app->footer(
       "A message is settled at its source only after the destination has it.\n"
+      "A file with `state` opens a control socket beside the state file, for\n"
+      "tieline move and tieline journal.\n"
       "Examples:\n"
       "  tieline relay amqp://localhost:5672/a "
       "\"kafka://localhost:9092/b?ordered=key\"\n"

@@ -25,6 +25,9 @@ State& TheState() {
   return *state;
 }
 
+std::atomic<bool> g_hangup{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
 // The only thread that receives these signals. Ends with the process.
 void Watch(sigset_t set) {
   State& state = TheState();
@@ -65,5 +68,14 @@ bool WaitForStop(absl::Duration duration) {
   return state.stopped.wait_for(lock, absl::ToChronoNanoseconds(duration),
                                 [&] { return state.signal.load() != 0; });
 }
+
+void WatchHangups() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { g_hangup.store(true); };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGHUP, &action, nullptr);
+}
+
+bool TakeHangup() { return g_hangup.exchange(false); }
 
 }  // namespace tieline::tools

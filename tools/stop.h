@@ -1,5 +1,6 @@
 // Stopping by signal: SIGINT and SIGTERM ask for a clean stop, a second one
-// ends the process at once.
+// ends the process at once. SIGHUP may ask for the configuration to be read
+// again.
 #ifndef TIELINE_TOOLS_STOP_H_
 #define TIELINE_TOOLS_STOP_H_
 
@@ -21,6 +22,11 @@ int StopSignal();
 
 // Waits until the stop, or for `duration`; true when stopped.
 bool WaitForStop(absl::Duration duration);
+
+// From here on SIGHUP ends the process no more: TakeHangup says, once for all
+// that came, that there was one.
+void WatchHangups();
+bool TakeHangup();
 
 }  // namespace tieline::tools
 
