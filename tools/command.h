@@ -26,6 +26,7 @@ std::unique_ptr<Command> MakeConfig(CLI::App* app);
 std::unique_ptr<Command> MakeDoctor(CLI::App* app);
 std::unique_ptr<Command> MakeBench(CLI::App* app);
 std::unique_ptr<Command> MakeCapabilities(CLI::App* app);
+std::unique_ptr<Command> MakeMove(CLI::App* app);
 std::unique_ptr<Command> MakeJournal(CLI::App* app);
 std::unique_ptr<Command> MakeStore(CLI::App* app);
 std::unique_ptr<Command> MakeDemo(CLI::App* app);

@@ -47,6 +47,7 @@ struct Commands {
     Add("send", "Send messages to a queue", MakeSend);
     Add("receive", "Receive messages from a queue", MakeReceive);
     Add("relay", "Relay from queue to queue, losing nothing", MakeRelay);
+    Add("move", "Move a queue to another broker while it is in use", MakeMove);
     Add("queues", "List queues, count and look at their messages", MakeQueues);
     Add("config", "Check, show and document the configuration", MakeConfig);
     Add("doctor", "Find out why a broker can't be used", MakeDoctor);

@@ -30,7 +30,7 @@ class Help(unittest.TestCase):
                  ["queues", "list"], ["queues", "depth"], ["queues", "peek"],
                  ["config"], ["config", "check"], ["config", "show"],
                  ["config", "schema"], ["config", "reference"], ["doctor"],
-                 ["journal"], ["store"], ["store", "check"],
+                 ["move"], ["journal"], ["store"], ["store", "check"],
                  ["store", "repair"],
                  ["bench"], ["capabilities"], ["demo"], ["completion"]]
         for command in words:
@@ -90,6 +90,10 @@ class Usage(unittest.TestCase):
         self.check(["receive", "memory://m/q", "--peek", "-F"], "--peek")
         self.check(["relay"], "nothing to relay")
         self.check(["doctor"], "nothing to examine")
+        self.check(["move", "q", "-c", "x.yaml"], "nothing to do")
+        self.check(["move", "q", "--to", "b"], "--config")
+        self.check(["move", "q", "-c", "x", "--to", "b", "--generation", "0"],
+                   "--generation")
         self.check(["journal"], "--state")
         self.check(["store", "check"], "FILE")
         self.check(["completion", "fish"], "SHELL")
