@@ -1,0 +1,87 @@
+#include "lib/policy/claims.h"
+
+#include <utility>
+
+namespace tieline::inline v0 {
+
+bool Claims::Join(std::string_view id, uint64_t digest, Who who) {
+  const std::optional<Number> claim = Find(id);
+  if (!claim.has_value()) return false;
+  Slot& slot = slots_[*claim];
+  if (slot.waiters == nullptr) {
+    slot.waiters = std::make_unique<std::vector<Waiter>>();
+  }
+  slot.waiters->push_back({who, digest});
+  ++waiting_;
+  return true;
+}
+
+InboxVerdict Claims::Take(std::string_view id, uint64_t digest,
+                          std::optional<uint64_t> handled) {
+  if (handled == digest) return InboxVerdict::kDone;
+  Number number;
+  if (free_.empty()) {
+    number = static_cast<Number>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    number = free_.back();
+    free_.pop_back();
+  }
+  Slot& slot = slots_[number];
+  slot.id = id;
+  slot.digest = digest;
+  slot.handled = handled;
+  index_.insert(number);
+  return handled.has_value() ? InboxVerdict::kDoneOtherBody
+                             : InboxVerdict::kNew;
+}
+
+std::optional<Claims::Number> Claims::Find(std::string_view id) const {
+  const auto it = index_.find(id);
+  if (it == index_.end()) return std::nullopt;
+  return *it;
+}
+
+void Claims::End(Number claim, bool handled, std::vector<Told>* told) {
+  Slot& slot = slots_[claim];
+  if (handled) slot.handled = DigestOf(claim);
+  slot.sealed = false;
+  std::vector<Waiter> waiters;
+  if (slot.waiters != nullptr) waiters = std::move(*slot.waiters);
+  std::vector<Waiter> rest;
+  bool taken = false;
+  for (const Waiter& waiter : waiters) {
+    if (slot.handled == waiter.digest) {
+      told->push_back({waiter.who, InboxVerdict::kDone, claim});
+    } else if (!taken) {
+      taken = true;
+      slot.digest = waiter.digest;
+      told->push_back({waiter.who,
+                       slot.handled.has_value() ? InboxVerdict::kDoneOtherBody
+                                                : InboxVerdict::kNew,
+                       claim});
+    } else {
+      rest.push_back(waiter);
+    }
+  }
+  waiting_ -= waiters.size() - rest.size();
+  if (taken) {
+    *slot.waiters = std::move(rest);
+    return;
+  }
+  slot.waiters.reset();
+  index_.erase(claim);
+  free_.push_back(claim);
+}
+
+void Claims::Forget(uint32_t user) {
+  if (waiting_ == 0) return;
+  for (const Number claim : index_) {
+    if (slots_[claim].waiters == nullptr) continue;
+    waiting_ -= std::erase_if(
+        *slots_[claim].waiters,
+        [user](const Waiter& waiter) { return waiter.who.user == user; });
+  }
+}
+
+}  // namespace tieline::inline v0
