@@ -13,7 +13,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/clock.h"
 #include "adapters/kafka/asks.h"
 #include "adapters/kafka/client.h"
 
@@ -64,7 +63,9 @@ Options OptionsFor(const Client& client, rd_kafka_admin_op_t op,
 // Calls `ask` until what it returns (a status, or a StatusOr) is not
 // kUnavailable: a group's coordinator is being found, loads, or has moved.
 template <typename F>
-auto AskCoordinator(const Patience& patience, F ask) {
+auto AskCoordinator(const Client& client, const Patience& patience, F ask) {
+  constexpr int kPauseMs = 10;
+  const Owned<rd_kafka_queue_t> nothing(rd_kafka_queue_new(client.rk()));
   const auto status_of = [](const auto& result) {
     if constexpr (std::is_same_v<std::decay_t<decltype(result)>,
                                  absl::Status>) {
@@ -78,7 +79,8 @@ auto AskCoordinator(const Patience& patience, F ask) {
     if (!absl::IsUnavailable(status_of(result)) || patience.over()) {
       return result;
     }
-    absl::SleepFor(absl::Milliseconds(10));
+    const Owned<rd_kafka_event_t> none(
+        rd_kafka_queue_poll(nothing.get(), kPauseMs));
   }
 }
 

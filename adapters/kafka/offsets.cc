@@ -99,7 +99,7 @@ absl::StatusOr<std::vector<int64_t>> Committed(const Client& client,
                                                const QueueConfig& queue,
                                                size_t partitions,
                                                const Patience& patience) {
-  return AskCoordinator(patience, [&] {
+  return AskCoordinator(client, patience, [&] {
     return AskCommitted(client, queue, partitions, patience);
   });
 }

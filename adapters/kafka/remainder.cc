@@ -121,7 +121,7 @@ absl::Status CommitFor(const Client& client, const std::string& group,
       rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), list));
   const Owned<rd_kafka_queue_t> replies(rd_kafka_queue_new(client.rk()));
   std::array<rd_kafka_AlterConsumerGroupOffsets_t*, 1> asks{asked.get()};
-  return AskCoordinator(patience, [&]() -> absl::Status {
+  return AskCoordinator(client, patience, [&]() -> absl::Status {
     const Options options = OptionsFor(
         client, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, patience);
     rd_kafka_AlterConsumerGroupOffsets(client.rk(), asks.data(), 1,
