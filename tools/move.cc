@@ -125,9 +125,7 @@ class Move : public Command {
       const ExitCode code = Begin();
       if (code != ExitCode::kOk || plan_) return code;
     } else {
-      const auto answer = process_->Ask("queue", {{"queue", queue_}});
-      if (!answer.ok()) return FailProcess(answer.status());
-      const absl::Status read = ReadBindingOf(*answer);
+      const absl::Status read = AskBinding();
       if (!read.ok()) return FailProcess(read);
     }
     if (proceed_) {
@@ -167,6 +165,13 @@ class Move : public Command {
     const auto begun = process_->Ask("apply", request);
     if (!begun.ok()) return FailProcess(begun.status());
     return ExitCode::kOk;
+  }
+
+  // Where the queue is now, for the process.
+  absl::Status AskBinding() {
+    TIELINE_ASSIGN_OR_RETURN(const Json answer,
+                             process_->Ask("queue", {{"queue", queue_}}));
+    return ReadBindingOf(answer);
   }
 
   // Where the queue is when the move has been made.
@@ -238,6 +243,10 @@ class Move : public Command {
                           report.state == "draining" ||
                           report.state == "retiring" || report.drained_all;
     if (switched) {
+      if (report.generation > binding_.generation) {
+        const absl::Status read = AskBinding();
+        if (!read.ok()) return FailProcess(read);
+      }
       const ExitCode code = Settle();
       if (code != ExitCode::kOk) return code;
     }
@@ -284,9 +293,15 @@ class Move : public Command {
     }
     const auto text = config::ReadFile(file_, config::kMaxTextBytes);
     if (!text.ok()) return FailUnwritten(text.status(), binding);
+    // Who has drained a broker need not be the only one that reads the file:
+    // was is left as it is when the rest is right.
+    const auto now = config::ReadBinding(*text, queue_);
+    if (now.ok() && now->broker == binding.broker &&
+        now->generation == binding.generation) {
+      return ExitCode::kOk;
+    }
     const auto edited = config::WriteBinding(*text, queue_, binding);
     if (!edited.ok()) return FailUnwritten(edited.status(), binding);
-    if (*edited == *text) return ExitCode::kOk;
     const absl::Status written = ReplaceFile(file_, *edited);
     if (!written.ok()) return FailUnwritten(written, binding);
     progress_->Say("written", fmt::format("{}: {}", file_,

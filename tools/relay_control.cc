@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <utility>
+#include <vector>
 
 #include "lib/base/status.h"
 #include "tools/failure.h"
@@ -65,8 +66,12 @@ void RelayControl::Reload() {
     const auto plan = target_.Plan(*config);
     status = plan.status();
     if (status.ok()) {
+      if (!plan->moves.empty()) status = target_.Apply(*plan);
       moves = plan->moves;
-      if (!moves.empty()) status = target_.Apply(*plan);
+      // Brokers that were taken out of `was`, or are in there again.
+      std::erase_if(moves, [](const PlannedMove& move) {
+        return move.from_generation == move.to_generation;
+      });
     }
   }
   if (!status.ok()) {

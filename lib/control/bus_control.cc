@@ -127,13 +127,13 @@ absl::StatusOr<Json> Journal(ControlTarget* target, const Request& request) {
   TIELINE_ASSIGN_OR_RETURN(uint64_t next, request.Number("from", 1));
   TIELINE_ASSIGN_OR_RETURN(const uint64_t limit, request.Number("limit", 100));
   TIELINE_ASSIGN_OR_RETURN(
-      const std::vector<ControlTarget::Noted> entries,
-      target->Journal(
+      const std::vector<JournalRecord> entries,
+      target->ReadJournal(
           next, static_cast<int64_t>(std::min<uint64_t>(limit, kMostEntries))));
   Json answer = Fine();
   answer["entries"] = Json::array();
   size_t bytes = 0;
-  for (const ControlTarget::Noted& entry : entries) {
+  for (const JournalRecord& entry : entries) {
     bytes += entry.kind.size() + entry.json.size();
     if (bytes > kMostEntryBytes && !answer["entries"].empty()) break;
     Json detail = Json::parse(entry.json, nullptr, /*allow_exceptions=*/false);

@@ -61,11 +61,9 @@ absl::StatusOr<std::shared_ptr<Moving>> BusTarget::Find(
                     queue);
 }
 
-absl::StatusOr<std::vector<ControlTarget::Noted>> BusTarget::Journal(
-    uint64_t from, int64_t limit) {
-  if (journal_ != nullptr) return journal_(from, limit);
-  return absl::UnimplementedError(
-      "this process gives no access to its journal; stop it to read the file");
+absl::StatusOr<std::vector<JournalRecord>> BusTarget::ReadJournal(
+    uint64_t from, int64_t limit) const {
+  return bus_->ReadJournal(from, limit);
 }
 
 }  // namespace tieline::inline v0

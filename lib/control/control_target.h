@@ -25,13 +25,6 @@ namespace tieline::inline v0 {
 // names.
 class ControlTarget {
  public:
-  struct Noted {  // an entry of the journal
-    uint64_t number = 0;
-    absl::Time time;
-    std::string kind;
-    std::string json;
-  };
-
   virtual ~ControlTarget() = default;
   virtual Config config() const = 0;
   virtual std::vector<MoveReport> moves() const = 0;
@@ -40,20 +33,15 @@ class ControlTarget {
   // About the move that `queue` is in. kNotFound: it is in none.
   virtual absl::Status Proceed(std::string_view queue) = 0;
   virtual absl::Status Cancel(std::string_view queue) = 0;
-  // Up to `limit` entries, numbered `from` or more. kUnimplemented: there is no
-  // journal.
-  virtual absl::StatusOr<std::vector<Noted>> Journal(uint64_t from,
-                                                     int64_t limit) = 0;
+  virtual absl::StatusOr<std::vector<JournalRecord>> ReadJournal(
+      uint64_t from, int64_t limit) const = 0;
 };
 
 // A bus, and the handles of the moves that were begun through this object. The
 // bus has to outlive it.
 class BusTarget : public ControlTarget {
  public:
-  using ReadJournal = std::function<absl::StatusOr<std::vector<Noted>>(
-      uint64_t from, int64_t limit)>;
-  explicit BusTarget(Bus* bus, ReadJournal journal = nullptr)
-      : bus_(bus), journal_(std::move(journal)) {}
+  explicit BusTarget(Bus* bus) : bus_(bus) {}
 
   Config config() const override;
   std::vector<MoveReport> moves() const override;
@@ -61,15 +49,14 @@ class BusTarget : public ControlTarget {
   absl::Status Apply(const ChangePlan& plan) override;
   absl::Status Proceed(std::string_view queue) override;
   absl::Status Cancel(std::string_view queue) override;
-  absl::StatusOr<std::vector<Noted>> Journal(uint64_t from,
-                                             int64_t limit) override;
+  absl::StatusOr<std::vector<JournalRecord>> ReadJournal(
+      uint64_t from, int64_t limit) const override;
 
  private:
   // The handle on the move that a queue is in.
   absl::StatusOr<std::shared_ptr<Moving>> Find(std::string_view queue);
 
   Bus* const bus_;
-  const ReadJournal journal_;
   Mutex mu_;
   std::map<std::string, std::shared_ptr<Moving>, std::less<>> moving_
       ABSL_GUARDED_BY(mu_);

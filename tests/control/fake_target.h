@@ -59,10 +59,10 @@ class FakeTarget : public ControlTarget {
     told_.push_back("cancel " + std::string(queue));
     return absl::FailedPreconditionError("it has moved");
   }
-  absl::StatusOr<std::vector<Noted>> Journal(uint64_t from,
-                                             int64_t limit) override {
-    std::vector<Noted> found;
-    for (const Noted& entry : journal_) {
+  absl::StatusOr<std::vector<JournalRecord>> ReadJournal(
+      uint64_t from, int64_t limit) const override {
+    std::vector<JournalRecord> found;
+    for (const JournalRecord& entry : journal_) {
       if (entry.number >= from && static_cast<int64_t>(found.size()) < limit) {
         found.push_back(entry);
       }
@@ -73,7 +73,7 @@ class FakeTarget : public ControlTarget {
   Config config_;
   std::vector<MoveReport> reports_;
   std::vector<std::string> told_;
-  std::vector<Noted> journal_;
+  std::vector<JournalRecord> journal_;
   absl::Status plan_status_;
   bool accepted_existing_ = false;
 };

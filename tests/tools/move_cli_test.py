@@ -207,6 +207,16 @@ class InProcess(Case):
         self.assertEqual(["queue", "proceed", "moves"], peer.ops())
         self.assertEqual(MOVED, self.file.read_text())
 
+    def test_brokers_that_were_drained_stay_in_the_file(self):
+        bus = FakeBus([DRAINED])
+        bus.moved = True
+        bus.binding.update(broker="fresh", generation=2)
+        self.play(bus)
+        self.file.write_text(MOVED)
+        ran = self.move("--to", "fresh")
+        self.assertEqual(0, ran.code, ran)
+        self.assertEqual(MOVED, self.file.read_text())
+
     def test_a_file_that_cannot_be_edited_gives_the_edit(self):
         self.play(FakeBus([DRAINED]))
         text = FILE.replace("broker: primary }", "broker: !!str primary }")
@@ -310,6 +320,11 @@ class Relay(Case):
             self.file.read_text())
         ran = self.move("--to", "fresh")
         self.assertEqual(0, ran.code, ran)
+        ran = tieline("journal", "--state", self.folder / "b.db", "--json")
+        self.assertEqual(0, ran.code, ran)
+        steps = [json.loads(line)["detail"]["step"]
+                 for line in ran.out.splitlines()]
+        self.assertIn("moved", steps)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(0, process.wait(timeout=30))
         ran = tieline("journal", "--state", self.folder / "b.db")
