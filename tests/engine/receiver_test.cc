@@ -2,7 +2,9 @@
 // lanes that come and go, and what a stale token is answered.
 #include "tieline/receiver.h"
 
+#include <algorithm>
 #include <future>
+#include <iterator>
 #include <set>
 #include <string>
 #include <thread>
@@ -232,28 +234,26 @@ TEST_CASE("credit in bytes holds back what is too much, for ever") {
 // How many settled messages the driver was not told of, once its runner has
 // been round.
 size_t LeftAfterRound(absl::Duration rests) {
-  ScriptedRig rig;
+  BusOptions options;
+  options.host_runs = true;
+  ScriptedRig rig(std::move(options));
   rig.broker->rests = rests;
-  const auto beside = scripted::Broker::Create("localhost");
-  auto sender = *rig.bus->OpenSender("scripted://localhost/x");
   constexpr size_t kCount = 100;
   for (size_t i = 0; i < kCount; ++i) rig.broker->Put("plain", Message("x"));
   auto receiver = *rig.bus->OpenReceiver("plain");
   std::vector<Delivery> held;
-  while (held.size() < kCount) {
-    auto d = receiver->Receive(kLong);
-    REQUIRE(d.ok());
-    held.push_back(*std::move(d));
+  for (int round = 0; held.size() < kCount; ++round) {
+    REQUIRE(round < 1000);
+    rig.bus->RunOnce();
+    auto batch = receiver->ReceiveBatch(kCount, absl::ZeroDuration());
+    if (!batch.ok()) continue;
+    std::move(batch->begin(), batch->end(), std::back_inserter(held));
   }
-  // The runner takes its endpoints in the order in which they asked: when the
-  // other's send is answered, it is done with this one.
-  REQUIRE(sender->Send(Message("x")).ok());
+  // What it still has to do is done: only the settlements are new.
+  for (int round = 0; round < 20; ++round) rig.bus->RunOnce();
   CHECK(receiver->CompleteAll(std::move(held)).ok());
-  REQUIRE(sender->Send(Message("x")).ok());
-  const size_t left = rig.broker->Depth("plain");
-  CHECK(receiver->Flush(kLong).ok());
-  CHECK(rig.broker->Depth("plain") == 0);
-  return left;
+  rig.bus->RunOnce();
+  return rig.broker->Depth("plain");
 }
 
 TEST_CASE("a driver that rests is told of settlements when it ends its rest") {
