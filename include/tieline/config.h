@@ -80,6 +80,13 @@ enum class Order : uint8_t {
 // cheap.
 enum class Tuning : uint8_t { kLatency, kThroughput };
 
+// Which message ids tell a second copy from another message.
+enum class MessageIds : uint8_t {
+  kStamped,  // those that a Tieline sender made; any other message is known by
+             // where the broker keeps it, if the broker says so
+  kUnique,   // all
+};
+
 // A broker that a queue was at before.
 struct FormerBroker {
   std::string broker;
@@ -109,6 +116,14 @@ struct QueueConfig {
   bool create = false;     // create the entity when it is missing
   int32_t partitions = 0;  // for create; 0: the broker's default
   Tuning tuning = Tuning::kThroughput;
+  // For how long the ids of what processors and routes of this process handled
+  // are kept in the state file: second copies are then completed without being
+  // delivered. Zero: all are delivered.
+  absl::Duration dedupe = absl::ZeroDuration();
+  // How many ids are kept at most; the oldest go first. None goes while the
+  // queue moves.
+  int64_t dedupe_ids = 100'000;
+  MessageIds ids = MessageIds::kStamped;
   std::map<std::string, std::string> settings;  // as BrokerConfig::settings
 };
 

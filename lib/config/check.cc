@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <limits>
 #include <set>
 #include <system_error>
 
@@ -175,8 +176,26 @@ class Checker {
     }
   }
 
+  void Dedupe(const std::string& path, const QueueConfig& queue) {
+    if (queue.dedupe < absl::ZeroDuration() ||
+        queue.dedupe > absl::Hours(24 * 366)) {
+      Add(path + ".dedupe", "is out of range; expected 0s to a year");
+    } else if (queue.dedupe > absl::ZeroDuration() &&
+               config_.state_file.empty()) {
+      Add(path + ".dedupe",
+          "needs a file to keep ids in; give state: { file: ... }, or leave "
+          "dedupe out");
+    }
+    if (queue.dedupe_ids < 1 ||
+        queue.dedupe_ids > std::numeric_limits<int32_t>::max()) {
+      Add(path + ".dedupe_ids", "is out of range; expected 1 to {}",
+          std::numeric_limits<int32_t>::max());
+    }
+  }
+
   void Queue(const std::string& name, const QueueConfig& queue) {
     const std::string path = "queues." + name;
+    Dedupe(path, queue);
     Name(path, name);
     if (config_.brokers.find(queue.broker) == config_.brokers.end()) {
       std::vector<std::string_view> names;

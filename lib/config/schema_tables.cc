@@ -15,6 +15,7 @@ constexpr int64_t kMaxBytes = int64_t{1} << 40;
 // In the order of the enumerations.
 constexpr std::array<std::string_view, 2> kOrders = {"none", "key"};
 constexpr std::array<std::string_view, 2> kTunings = {"latency", "throughput"};
+constexpr std::array<std::string_view, 2> kMessageIds = {"stamped", "unique"};
 constexpr std::array<std::string_view, 2> kWhenDead = {"hold", "proceed"};
 
 constexpr Binding kItself = {.at = [](void* object) { return object; }};
@@ -107,6 +108,30 @@ const std::array kQueue = {
                  "few milliseconds.",
           .choices = kTunings,
           .param = "tuning"},
+    Field{.name = "dedupe",
+          .kind = Kind::kDuration,
+          .binding = Bind<&QueueConfig::dedupe>(),
+          .default_text = "0s",
+          .doc = "For how long the ids of what routes and processors handled "
+                 "are kept (in `state`): second copies are then completed and "
+                 "not delivered. 0s: all are delivered."},
+    Field{.name = "dedupe_ids",
+          .kind = Kind::kInteger,
+          .binding = Bind<&QueueConfig::dedupe_ids>(),
+          .default_text = "100000",
+          .doc = "How many of them at most; the oldest go first, and none "
+                 "while the queue moves.",
+          .min = 1,
+          .max = kMaxInt32},
+    Field{.name = "ids",
+          .kind = Kind::kChoice,
+          .binding = Bind<&QueueConfig::ids>(),
+          .default_text = "stamped",
+          .doc = "Which ids tell a second copy from another message. "
+                 "`stamped`: those that a Tieline sender made; any other "
+                 "message is known by where the broker keeps it, if the broker "
+                 "says so. `unique`: all.",
+          .choices = kMessageIds},
     Field{.name = "settings",
           .kind = Kind::kTextMap,
           .binding = Bind<&QueueConfig::settings>(),
