@@ -46,7 +46,7 @@ struct ReceiverMetrics {
   uint64_t completed = 0;
   uint64_t abandoned = 0;
   uint64_t dead_lettered = 0;
-  uint64_t stale = 0;  // settlements answered kAborted
+  uint64_t stale = 0;       // settlements answered kAborted
   uint64_t suppressed = 0;  // second copies, completed and not delivered
   uint64_t unsettled = 0;
   uint64_t stalled_lanes = 0;

@@ -53,10 +53,10 @@ struct MoveReport {
   // The longest time in which this process sent nothing for the queue, though
   // there was something to send.
   absl::Duration longest_pause = absl::ZeroDuration();
-  uint64_t in_flight = 0;  // sends without an outcome at the switch
-  uint64_t in_doubt = 0;   // of those, sent again at the new broker
-  uint64_t drained = 0;    // delivered from the old broker after the switch
-  uint64_t late = 0;       // delivered from it after its drain
+  uint64_t in_flight = 0;   // sends without an outcome at the switch
+  uint64_t in_doubt = 0;    // of those, sent again at the new broker
+  uint64_t drained = 0;     // delivered from the old broker after the switch
+  uint64_t late = 0;        // delivered from it after its drain
   uint64_t suppressed = 0;  // second copies since the switch, not delivered
   // How the old broker was known to be empty: "exact", "offsets", "count",
   // "unproven: quiet for 5s", or "given up"; empty until then.

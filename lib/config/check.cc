@@ -183,7 +183,7 @@ class Checker {
     } else if (queue.dedupe > absl::ZeroDuration() &&
                config_.state_file.empty()) {
       Add(path + ".dedupe",
-          "needs a file to keep ids in; give state: { file: ... }, or leave "
+          "needs a file to keep ids in; give state.file, or leave "
           "dedupe out");
     }
     if (queue.dedupe_ids < 1 ||

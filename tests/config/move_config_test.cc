@@ -90,6 +90,49 @@ move:
         std::vector<std::string>{"/conf/other.db.sock", "/run/third.sock"});
 }
 
+TEST_CASE("how long second copies are known is read") {
+  const QueueConfig defaults =
+      Parsed("queues: { q: { broker: fresh } }\n").queues.at("q");
+  CHECK(defaults.dedupe == absl::ZeroDuration());
+  CHECK(defaults.dedupe_ids == 100'000);
+  CHECK(defaults.ids == MessageIds::kStamped);
+  const Config config = Parsed(R"(
+queues:
+  q: { broker: fresh, dedupe: 10m, dedupe_ids: 5000, ids: unique }
+state: { file: s.db }
+)");
+  const QueueConfig& queue = config.queues.at("q");
+  CHECK(queue.dedupe == absl::Minutes(10));
+  CHECK(queue.dedupe_ids == 5000);
+  CHECK(queue.ids == MessageIds::kUnique);
+  const auto again = Config::FromText(config.ToYaml());
+  REQUIRE(again.ok());
+  CHECK(again->queues.at("q").dedupe == absl::Minutes(10));
+  CHECK(again->queues.at("q").ids == MessageIds::kUnique);
+}
+
+TEST_CASE("second copies are not known without a file, nor for ever") {
+  Config config = Parsed("queues: { q: { broker: fresh } }\n");
+  const auto refused = [&](const std::string& expected) {
+    const absl::Status status = config.Validate();
+    INFO(status.ToString());
+    CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+    CHECK(status.message().find(expected) != std::string::npos);
+  };
+  QueueConfig& queue = config.queues.at("q");
+  queue.dedupe = absl::Hours(1);
+  refused("queues.q.dedupe: needs a file to keep ids in");
+  config.state_file = "s.db";
+  CHECK(config.Validate().ok());
+  queue.dedupe = -absl::Seconds(1);
+  refused("queues.q.dedupe: is out of range");
+  queue.dedupe = absl::InfiniteDuration();
+  refused("queues.q.dedupe: is out of range");
+  queue.dedupe = absl::Hours(1);
+  queue.dedupe_ids = 0;
+  refused("queues.q.dedupe_ids: is out of range");
+}
+
 TEST_CASE("a printed config with moves reads back the same") {
   const Config config = Parsed(R"(
 queues:
