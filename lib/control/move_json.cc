@@ -81,6 +81,7 @@ Json ToJson(const MoveReport& report) {
                {"in_doubt", report.in_doubt},
                {"drained", report.drained},
                {"late", report.late},
+               {"suppressed", report.suppressed},
                {"proof", report.proof}};
   if (!report.status.ok()) {
     json["status"] = {{"code", CodeName(report.status.code())},
@@ -130,6 +131,7 @@ absl::StatusOr<MoveReport> MoveReportFromJson(const Json& json) {
   Get(json, "in_doubt", &report.in_doubt);
   Get(json, "drained", &report.drained);
   Get(json, "late", &report.late);
+  Get(json, "suppressed", &report.suppressed);
   Get(json, "proof", &report.proof);
   Get(json, "drained_all", &report.drained_all);
   Get(json, "over", &report.over);

@@ -5,23 +5,11 @@
 
 #include "absl/strings/str_join.h"
 #include "lib/base/deadline.h"
-#include "lib/base/entropy.h"
 #include "lib/base/status.h"
+#include "lib/engine/id_stamp.h"
 
 namespace tieline::inline v0 {
 namespace {
-
-// 80 random bits: unique across processes and restarts.
-std::string MakeProducer() {
-  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
-  std::string producer;
-  uint64_t bits = 0;
-  for (int i = 0; i < 16; ++i, bits >>= 5) {
-    if (i % 8 == 0) bits = Entropy();
-    producer += kDigits[bits % 32];
-  }
-  return producer;
-}
 
 template <typename T>
 void Remember(std::vector<std::weak_ptr<T>>& list, std::shared_ptr<T> item) {
@@ -56,7 +44,7 @@ BusCore::BusCore(Config config, BusOptions options)
     : options_(std::move(options)),
       clock_(options_.clock == nullptr ? Clock::System() : options_.clock),
       runner_(clock_),
-      producer_(MakeProducer()),
+      producer_(MakeProcessName()),
       move_store_(MakeForgetfulStore()),
       moves_(std::make_shared<BusMoves>(this)),
       config_(std::move(config)) {}
@@ -64,20 +52,18 @@ BusCore::BusCore(Config config, BusOptions options)
 BusCore::~BusCore() { Close(absl::Seconds(5)).IgnoreError(); }
 
 absl::Status BusCore::Start() {
-  std::string state_file;
-  {
-    MutexLock lock(&mu_);
-    state_file = config_.state_file;
-  }
-  if (!state_file.empty() && options_.keeps_state) {
+  const Config config = this->config();
+  if (!config.state_file.empty() && options_.keeps_state) {
     StoreOptions store_options;
-    store_options.path = std::move(state_file);
+    store_options.path = config.state_file;
     store_options.clock = clock_;
+    store_options.inbox_ids = Inboxes::IdsOf(config);
     TIELINE_ASSIGN_OR_RETURN(store_, Store::Open(std::move(store_options)));
     move_store_ = MakeMoveStore(store_.get());
+    TIELINE_RETURN_IF_ERROR(inboxes_.Open(store_.get(), config, clock_));
   }
   // A queue that is to be drained is, whether or not somebody uses it yet.
-  for (const auto& [name, queue] : config().queues) {
+  for (const auto& [name, queue] : config.queues) {
     TIELINE_RETURN_IF_ERROR(MoveOf(queue).status());
   }
   if (!options_.host_runs) runner_.StartThread();
@@ -189,9 +175,13 @@ std::shared_ptr<ReceiverLeg> BusCore::MakeReceiverLeg(
     return self->MakeSender(*endpoint_or, dead_letter, sender_options)
         .value_or(nullptr);
   };
-  return std::make_shared<ReceiverLeg>(
+  std::shared_ptr<Inbox> inbox = inboxes_.Find(queue.name);
+  const bool dedupes = inbox != nullptr && !options.browse;
+  auto leg = std::make_shared<ReceiverLeg>(
       endpoint, std::move(queue), std::move(options),
       std::move(make_dead_letter_sender), number);
+  if (dedupes) leg->Dedupe(std::move(inbox));
+  return leg;
 }
 
 absl::StatusOr<std::shared_ptr<ReceiverCore>> BusCore::OpenReceiver(
@@ -434,6 +424,7 @@ absl::Status BusCore::Close(absl::Duration timeout) {
   // Also calls the callbacks that were still to be called.
   runner_.End();
   moves_->Stop();
+  inboxes_.Close();
   if (store_ != nullptr) {
     note(store_->Close(std::max(deadline.Left(), absl::Milliseconds(100))));
   }

@@ -13,6 +13,7 @@
 
 #include "lib/base/mutex.h"
 #include "lib/engine/endpoint.h"
+#include "lib/engine/inboxes.h"
 #include "lib/engine/receiver_core.h"
 #include "lib/engine/route_core.h"
 #include "lib/engine/runner.h"
@@ -67,6 +68,12 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   }
   MoveStore& store() override { return *move_store_; }
   void OnReport() override { moves_->OnReport(); }
+  void SetMoving(const std::string& queue, bool moves) override {
+    inboxes_.SetMoving(queue, moves);
+  }
+  uint64_t SuppressedOf(const std::string& queue) const override {
+    return inboxes_.SuppressedOf(queue);
+  }
 
   // Of a queue that may move: null where the bus keeps no state and the queue
   // never moved.
@@ -90,6 +97,7 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   const std::string producer_;
   std::atomic<uint64_t> next_sender_{0};
   std::unique_ptr<Store> store_;  // null: no state is kept
+  Inboxes inboxes_;
   std::unique_ptr<MoveStore> move_store_;
   const std::shared_ptr<BusMoves> moves_;
 

@@ -1,5 +1,6 @@
 // IdStamp: the text of message ids in a row, "producer-number", with the number
-// in base 32 without leading zeros.
+// in base 32 without leading zeros. A producer is a process and one of its
+// senders, "PROCESS.NUMBER".
 #ifndef TIELINE_LIB_ENGINE_ID_STAMP_H_
 #define TIELINE_LIB_ENGINE_ID_STAMP_H_
 
@@ -7,9 +8,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace tieline::inline v0 {
+
+inline constexpr std::string_view kIdDigits =
+    "0123456789abcdefghjkmnpqrstvwxyz";
+// Of a process's name: 80 random bits, so that it is unique across processes
+// and restarts.
+inline constexpr size_t kProcessDigits = 16;
+
+std::string MakeProcessName();
+// Whether an id looks like a stamp.
+bool IsStamped(std::string_view id);
 
 class IdStamp {
  public:
@@ -26,19 +38,17 @@ class IdStamp {
     if ((number_ & 31) == 0) {
       Write();
     } else {
-      text_[size_ - 1] = kDigits[number_ & 31];
+      text_[size_ - 1] = kIdDigits[number_ & 31];
     }
   }
 
  private:
-  static constexpr char kDigits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-
   void Write() {
     size_ = digits_ + 1;
     for (uint64_t rest = number_ >> 5; rest != 0; rest >>= 5) ++size_;
     uint64_t rest = number_;
     for (size_t i = size_; i > digits_; --i, rest >>= 5) {
-      text_[i - 1] = kDigits[rest & 31];
+      text_[i - 1] = kIdDigits[rest & 31];
     }
   }
 

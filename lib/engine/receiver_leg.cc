@@ -29,7 +29,14 @@ ReceiverLeg::ReceiverLeg(std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
       capability_bits_(endpoint_->driver().capabilities().bits),
       lanes_(options_.credit, options_.credit_bytes, number) {}
 
-ReceiverLeg::~ReceiverLeg() = default;
+ReceiverLeg::~ReceiverLeg() {
+  if (deduper_ != nullptr) deduper_->Close();
+}
+
+void ReceiverLeg::Dedupe(std::shared_ptr<Inbox> inbox) {
+  deduper_ = std::make_shared<Deduper>(std::move(inbox), queue_);
+  deduper_->Join(std::static_pointer_cast<ReceiverLeg>(shared_from_this()));
+}
 
 absl::Status ReceiverLeg::SetConsumer(
     std::shared_ptr<DeliveryConsumer> consumer) {
@@ -120,6 +127,7 @@ void ReceiverLeg::OnDown(const absl::Status& why) {
 void ReceiverLeg::DropState(const absl::Status& why) {
   pulled_.store(false);
   std::shared_ptr<DeliveryConsumer> consumer;
+  std::vector<driver::Token> dropped;
   uint32_t incarnation = 0;
   sending_.Clear();
   {
@@ -127,7 +135,7 @@ void ReceiverLeg::DropState(const absl::Status& why) {
     incarnation = lanes_.incarnation();
     lanes_.Reset();
     held_.clear();
-    backlog_.Clear([](const Inbound&) {});
+    backlog_.Clear([&](const Inbound& i) { dropped.push_back(i.token); });
     settling_.Clear();
     unconfirmed_ = 0;
     drained_ = true;
@@ -142,6 +150,10 @@ void ReceiverLeg::DropState(const absl::Status& why) {
     confirm_.clear();
     consumer = consumer_;
     cv_.NotifyAll();
+  }
+  for (const driver::Token& token : dropped) GiveUp(token, incarnation);
+  if (deduper_ != nullptr) {
+    deduper_->Drop(incarnation, std::nullopt, [](const Inbound&) {});
   }
   if (consumer != nullptr) consumer->OnLost(incarnation);
 }
@@ -187,8 +199,28 @@ void ReceiverLeg::OnDeliveries(std::span<Inbound> deliveries) {
   }
   if (wake) cv_.NotifyAll();
   if (consumer == nullptr) return;
-  if (!early.empty()) consumer->OnDeliveries(early, incarnation);
-  if (!deliveries.empty()) consumer->OnDeliveries(deliveries, incarnation);
+  if (!early.empty()) HandOver(*consumer, early, incarnation);
+  if (!deliveries.empty()) HandOver(*consumer, deliveries, incarnation);
+}
+
+void ReceiverLeg::HandOver(DeliveryConsumer& consumer,
+                           std::span<Inbound> deliveries,
+                           uint32_t incarnation) {
+  if (deduper_ == nullptr) {
+    consumer.OnDeliveries(deliveries, incarnation);
+    return;
+  }
+  std::vector<driver::Token> copies;
+  if (deduper_->has_ready()) {
+    std::vector<Inbound> ready = deduper_->TakeReady(incarnation, &copies);
+    if (!ready.empty()) consumer.OnDeliveries(ready, incarnation);
+  }
+  deliveries = deduper_->Admit(deliveries, incarnation, &copies);
+  if (!deliveries.empty()) consumer.OnDeliveries(deliveries, incarnation);
+  if (copies.empty()) return;
+  CompleteNow(copies, incarnation);
+  MutexLock lock(&mu_);
+  counts_.suppressed += copies.size();
 }
 
 void ReceiverLeg::OnSettled(std::span<const Settled> settled) {
@@ -211,7 +243,19 @@ void ReceiverLeg::OnLane(const LaneEvent& event) {
   const bool goes =
       event.state == LaneState::kClosing || event.state == LaneState::kClosed;
   std::shared_ptr<DeliveryConsumer> consumer;
+  std::vector<driver::Token> dropped;
   uint32_t incarnation = 0;
+  if (goes && deduper_ != nullptr) {
+    {
+      MutexLock lock(&mu_);
+      incarnation = lanes_.incarnation();
+    }
+    size_t waited = 0;
+    deduper_->Drop(incarnation, event.lane,
+                   [&waited](const Inbound&) { ++waited; });
+    MutexLock lock(&mu_);
+    if (waited > 0) lanes_.Settled(event.lane, waited);
+  }
   {
     MutexLock lock(&mu_);
     lanes_.Apply(event);
@@ -230,10 +274,12 @@ void ReceiverLeg::OnLane(const LaneEvent& event) {
       backlog_.DropLane(event.lane, [&](const Inbound& inbound)
                                         ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
                                           lanes_.Settled(inbound.token.lane, 1);
+                                          dropped.push_back(inbound.token);
                                         });
     }
     if (event.state == LaneState::kClosed) lanes_.Forget(event.lane);
   }
+  for (const driver::Token& token : dropped) GiveUp(token, incarnation);
   if (consumer != nullptr) {
     consumer->OnLaneClosing(event.lane, event.epoch, incarnation);
   }
@@ -272,14 +318,18 @@ ReceiverLeg::Work ReceiverLeg::TakeWork(absl::Time now) {
   if (link_.open() && (closing || is_paused())) {
     for (const Inbound& held : held_) Push(held.token, Verb::kRelease, {}, {});
     held_.clear();
-    backlog_.Clear([this](const Inbound& i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    backlog_.Clear([&](const Inbound& i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
       Push(i.token, Verb::kRelease, {}, {});
+      work.given_up.push_back(i.token);
     });
   }
   if (gate_ != nullptr && !held_.empty()) {
     for (Inbound& passed : PassGate({})) backlog_.Arrived(std::move(passed));
   }
   work.consumer = TakeReadyFor(&work.ready);
+  if (deduper_ != nullptr && deduper_->has_ready() && !is_paused()) {
+    work.consumer = consumer_;
+  }
   if (waiting_ > 0 && !backlog_.ready().empty()) cv_.NotifyAll();
   if (!link_.open()) return work;
   work.sessions.swap(sessions_wanted_);
@@ -315,16 +365,38 @@ void ReceiverLeg::Do(const Work& work) {
 
 absl::Time ReceiverLeg::Pump(absl::Time now) {
   OpenLink(now);
+  if (deduper_ != nullptr) ReleaseWaiting();
   Work work = TakeWork(now);
-  if (work.consumer != nullptr) {
-    work.consumer->OnDeliveries(work.ready, work.incarnation);
+  for (const driver::Token& token : work.given_up) {
+    GiveUp(token, work.incarnation);
   }
-  const absl::Time next = std::min(work.next, link_.next_try());
+  if (work.consumer != nullptr) {
+    HandOver(*work.consumer, work.ready, work.incarnation);
+  }
+  absl::Time next = std::min(work.next, link_.next_try());
+  if (deduper_ != nullptr) next = std::min(next, deduper_->Tick());
   if (link_.open()) Do(work);
   // Not when it was asked for meanwhile: what was settled just before that is
   // not sent yet.
   if (work.closing) CloseLink();
   return next;
+}
+
+// What waits because of second copies is released like what was not handed out.
+void ReceiverLeg::ReleaseWaiting() {
+  uint32_t incarnation = 0;
+  {
+    MutexLock lock(&mu_);
+    if (!link_.open() || !(is_paused() || link_.close_asked())) return;
+    incarnation = lanes_.incarnation();
+  }
+  std::vector<driver::Token> dropped;
+  deduper_->Drop(incarnation, std::nullopt,
+                 [&](const Inbound& i) { dropped.push_back(i.token); });
+  MutexLock lock(&mu_);
+  for (const driver::Token& token : dropped) {
+    Push(token, Verb::kRelease, {}, {});
+  }
 }
 
 void ReceiverLeg::SendSettlements() {
@@ -365,6 +437,12 @@ absl::Status ReceiverLeg::Close(absl::Duration timeout) {
   if (link_.closed()) return absl::OkStatus();
   absl::Status status = dead_letters_.Close(timeout);
   link_.Refuse();
+  if (CheckMayBlock(*endpoint_).ok()) {
+    MutexLock lock(&mu_);
+    while (IsWritingDown() && !deadline.Passed()) {
+      cv_.WaitFor(&mu_, deadline.Left());
+    }
+  }
   link_.AskToClose();
   {
     MutexLock lock(&mu_);
@@ -377,6 +455,7 @@ absl::Status ReceiverLeg::Close(absl::Duration timeout) {
                         "{}: not closed within {}", name(),
                         absl::FormatDuration(timeout));
   }
+  if (deduper_ != nullptr) deduper_->Close();
   endpoint_->Detach(shared_from_this());
   return status;
 }

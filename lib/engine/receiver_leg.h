@@ -19,6 +19,7 @@
 #include "lib/base/mutex.h"
 #include "lib/engine/backlog.h"
 #include "lib/engine/dead_letter_copier.h"
+#include "lib/engine/deduper.h"
 #include "lib/engine/endpoint.h"
 #include "lib/engine/lane_table.h"
 #include "lib/engine/link.h"
@@ -57,7 +58,9 @@ class DeliveryGate {
   virtual void OnLate(uint64_t stamp, PlaceId place) = 0;
 };
 
-class ReceiverLeg final : public EndpointUser, public driver::ReceiverSink {
+class ReceiverLeg final : public EndpointUser,
+                          public driver::ReceiverSink,
+                          public DeduperLeg {
  public:
   // `number` tells the legs of a receiver apart.
   ReceiverLeg(std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
@@ -65,6 +68,8 @@ class ReceiverLeg final : public EndpointUser, public driver::ReceiverSink {
               DeadLetterCopier::MakeSender make_dead_letter_sender,
               uint8_t number);
   ~ReceiverLeg() override;
+  // Once, before it is attached: its consumers get no second copies.
+  void Dedupe(std::shared_ptr<Inbox> inbox);
 
   // From now on deliveries go to `consumer`; null: to Receive again.
   // kFailedPrecondition when there is one.
@@ -142,6 +147,11 @@ class ReceiverLeg final : public EndpointUser, public driver::ReceiverSink {
   absl::Status last_error() const { return link_.last_error(); }
   const std::string& name() const { return link_.name(); }
 
+  // DeduperLeg.
+  void CompleteDurable(std::span<const driver::Token> tokens,
+                       uint32_t incarnation) override;
+  void OnDeduperChange() override;
+  void OnOtherBody(std::string_view id) override;
   // EndpointUser.
   void OnUp(driver::Connection* connection) override;
   void OnDown(const absl::Status& why) override;
@@ -187,6 +197,8 @@ class ReceiverLeg final : public EndpointUser, public driver::ReceiverSink {
     std::shared_ptr<DeliveryConsumer> consumer;
     std::vector<driver::Inbound> ready;  // for the consumer
     uint32_t incarnation = 0;
+    // Released, which a consumer had before.
+    std::vector<driver::Token> given_up;
     std::vector<std::string> sessions;
     std::vector<LaneTable::Drop> drop;
     uint64_t messages = 0;
@@ -204,6 +216,15 @@ class ReceiverLeg final : public EndpointUser, public driver::ReceiverSink {
   void Count(driver::Verb verb) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // After the lock was left: has what was queued sent soon.
   void Nudge(size_t before, size_t after);
+  // Completes, with nothing to be written down before.
+  void CompleteNow(std::span<const driver::Token> tokens, uint32_t incarnation);
+  absl::Status CompleteOnce(const driver::Token& token, uint32_t incarnation);
+  void GiveUp(const driver::Token& token, uint32_t incarnation) {
+    if (deduper_ != nullptr) deduper_->GiveUp(token, incarnation);
+  }
+  bool IsWritingDown() const {
+    return deduper_ != nullptr && deduper_->pending() > 0;
+  }
   absl::Status DeadLetterByCopy(driver::Inbound& inbound, uint32_t incarnation,
                                 std::string_view reason,
                                 std::string_view detail);
@@ -231,6 +252,10 @@ class ReceiverLeg final : public EndpointUser, public driver::ReceiverSink {
   std::shared_ptr<DeliveryConsumer> TakeReadyFor(
       std::vector<driver::Inbound>* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Do(const Work& work);
+  // Without second copies, and with what waited because of them.
+  void HandOver(DeliveryConsumer& consumer,
+                std::span<driver::Inbound> deliveries, uint32_t incarnation);
+  void ReleaseWaiting();
   void SendSettlements();
   void AskToDrain();
   void DropState(const absl::Status& why);
@@ -249,6 +274,7 @@ class ReceiverLeg final : public EndpointUser, public driver::ReceiverSink {
   const uint8_t number_;
   Link link_;
   DeadLetterCopier dead_letters_;
+  std::shared_ptr<Deduper> deduper_;  // null: second copies are delivered
 
   // In the strand.
   std::unique_ptr<driver::ReceiverDriver> driver_;

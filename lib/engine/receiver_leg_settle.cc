@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "lib/base/status.h"
 #include "lib/engine/receiver_leg.h"
 #include "lib/policy/backoff.h"
@@ -79,6 +80,9 @@ absl::Status ReceiverLeg::Settle(Inbound& inbound, uint32_t incarnation,
                                  Verb verb, std::string_view reason,
                                  std::string_view detail) {
   if (!options_.browse) {
+    if (verb == Verb::kComplete && deduper_ != nullptr) {
+      return CompleteOnce(inbound.token, incarnation);
+    }
     if (verb == Verb::kDefer && !Can(Capability::kDefer)) {
       return MakeStatus(absl::StatusCode::kUnimplemented,
                         "{}: this backend can't defer", name());
@@ -86,6 +90,8 @@ absl::Status ReceiverLeg::Settle(Inbound& inbound, uint32_t incarnation,
     if (verb == Verb::kAbandon && !Can(Capability::kBrokerRedelivery)) {
       return AbandonInPlace(inbound, incarnation);
     }
+    // A copy may be handled now.
+    if (verb != Verb::kRenew) GiveUp(inbound.token, incarnation);
     if (verb == Verb::kDeadLetter && !Can(Capability::kDeadLetter)) {
       return DeadLetterByCopy(inbound, incarnation, reason, detail);
     }
@@ -105,6 +111,10 @@ absl::Status ReceiverLeg::Settle(Inbound& inbound, uint32_t incarnation,
 
 absl::Status ReceiverLeg::CompleteAll(std::span<Delivery> deliveries) {
   absl::Status first;
+  if (deduper_ != nullptr) {
+    for (Delivery& d : deliveries) first.Update(d.Complete());
+    return first;
+  }
   size_t before = 0;
   size_t after = 0;
   {
@@ -135,6 +145,53 @@ absl::Status ReceiverLeg::CompleteAll(std::span<Delivery> deliveries) {
 
 void ReceiverLeg::CompleteMany(std::span<const Token> tokens,
                                uint32_t incarnation) {
+  if (deduper_ == nullptr) {
+    CompleteNow(tokens, incarnation);
+    return;
+  }
+  std::vector<Token> unclaimed(tokens.begin(), tokens.end());
+  deduper_->Complete(&unclaimed, incarnation);
+  CompleteNow(unclaimed, incarnation);
+}
+
+// Where it is stale, it was handled all the same: what the broker delivers
+// again is a second copy.
+absl::Status ReceiverLeg::CompleteOnce(const Token& token,
+                                       uint32_t incarnation) {
+  absl::Status current;
+  {
+    MutexLock lock(&mu_);
+    current = CheckToken(token, incarnation);
+  }
+  std::vector<Token> unclaimed = {token};
+  deduper_->Complete(&unclaimed, incarnation);
+  if (current.ok()) CompleteNow(unclaimed, incarnation);
+  return current;
+}
+
+void ReceiverLeg::CompleteDurable(std::span<const Token> tokens,
+                                  uint32_t incarnation) {
+  CompleteNow(tokens, incarnation);
+}
+
+void ReceiverLeg::OnDeduperChange() {
+  if (others_waiting_.load() > 0) {
+    MutexLock lock(&mu_);
+    cv_.NotifyAll();
+  }
+  endpoint_->MarkDirty(this);
+  endpoint_->Schedule();
+}
+
+void ReceiverLeg::OnOtherBody(std::string_view id) {
+  endpoint_->Log(LogLevel::kWarning,
+                 fmt::format("{}: two messages have the id {} and different "
+                             "bodies; both are delivered",
+                             name(), absl::CHexEscape(ToAbsl(id))));
+}
+
+void ReceiverLeg::CompleteNow(std::span<const Token> tokens,
+                              uint32_t incarnation) {
   if (tokens.empty()) return;
   size_t before = 0;
   size_t after = 0;
@@ -152,6 +209,7 @@ void ReceiverLeg::CompleteMany(std::span<const Token> tokens,
 }
 
 void ReceiverLeg::Forget(const Token& token, uint32_t incarnation) {
+  GiveUp(token, incarnation);
   MutexLock lock(&mu_);
   if (lanes_.HasEpoch(token, incarnation)) lanes_.Settled(token.lane, 1);
 }
@@ -163,11 +221,17 @@ absl::Status ReceiverLeg::SettleConfirmed(Inbound& inbound,
   TIELINE_RETURN_IF_ERROR(CheckMayBlock(*endpoint_));
   if (options_.browse) return absl::OkStatus();
   auto waiter = std::make_shared<Waiter>();
+  const bool completes = verb == Verb::kComplete && deduper_ != nullptr;
   {
     MutexLock lock(&mu_);
     TIELINE_RETURN_IF_ERROR(CheckToken(inbound.token, incarnation));
-    Push(inbound.token, verb, {}, {});
+    if (!completes) Push(inbound.token, verb, {}, {});
     confirm_[inbound.token] = waiter;
+  }
+  if (completes) {
+    CompleteMany({&inbound.token, 1}, incarnation);
+  } else if (verb != Verb::kRenew) {
+    GiveUp(inbound.token, incarnation);
   }
   const OtherWaiter other(this);
   endpoint_->MarkDirty(this);
@@ -195,12 +259,13 @@ absl::Status ReceiverLeg::Flush(absl::Duration timeout) {
   endpoint_->Poke();
   const Deadline deadline(timeout);
   MutexLock lock(&mu_);
-  while (!settling_.empty() || unconfirmed_ > 0) {
+  while (!settling_.empty() || unconfirmed_ > 0 || IsWritingDown()) {
     const absl::Duration left = deadline.Left();
     if (left == absl::ZeroDuration()) {
+      const size_t pending = IsWritingDown() ? deduper_->pending() : 0;
       return MakeStatus(absl::StatusCode::kDeadlineExceeded,
                         "{}: {} settlements not confirmed within {}", name(),
-                        settling_.size() + unconfirmed_,
+                        settling_.size() + unconfirmed_ + pending,
                         absl::FormatDuration(timeout));
     }
     cv_.WaitFor(&mu_, left);
@@ -231,12 +296,19 @@ absl::Status ReceiverLeg::AbandonInPlace(Inbound& inbound,
                   "MaxDeliveryCountExceeded",
                   fmt::format("abandoned {} times", inbound.attempts));
   }
+  absl::Status current;
   {
     MutexLock lock(&mu_);
-    TIELINE_RETURN_IF_ERROR(CheckToken(inbound.token, incarnation));
-    ++counts_.abandoned;
-    inbound.redelivered = true;
-    ScheduleRetry(std::move(inbound));
+    current = CheckToken(inbound.token, incarnation);
+    if (current.ok()) {
+      ++counts_.abandoned;
+      inbound.redelivered = true;
+      ScheduleRetry(std::move(inbound));
+    }
+  }
+  if (!current.ok()) {
+    GiveUp(inbound.token, incarnation);
+    return current;
   }
   endpoint_->MarkDirty(this);
   endpoint_->Poke();
@@ -246,10 +318,15 @@ absl::Status ReceiverLeg::AbandonInPlace(Inbound& inbound,
 void ReceiverLeg::RetryLater(Inbound inbound, uint32_t incarnation) {
   inbound.attempts += 1;
   inbound.redelivered = true;
+  bool is_current = false;
   {
     MutexLock lock(&mu_);
-    if (!CheckToken(inbound.token, incarnation).ok()) return;
-    ScheduleRetry(std::move(inbound));
+    is_current = CheckToken(inbound.token, incarnation).ok();
+    if (is_current) ScheduleRetry(std::move(inbound));
+  }
+  if (!is_current) {
+    GiveUp(inbound.token, incarnation);
+    return;
   }
   endpoint_->MarkDirty(this);
   endpoint_->Poke();

@@ -298,15 +298,25 @@ void RouteCore::OnLaneClosing(driver::Lane lane, uint32_t epoch,
 }
 
 void RouteCore::OnLost(uint32_t incarnation) {
-  MutexLock lock(&mu_);
-  const auto of_it = [incarnation](const auto& entry) {
-    return entry.second.incarnation == incarnation;
-  };
-  absl::erase_if(blocked_, of_it);
-  absl::erase_if(failures_, of_it);
-  std::erase_if(retry_later_, [incarnation](const Retry& retry) {
-    return retry.incarnation == incarnation;
-  });
+  std::vector<Token> gone;
+  {
+    MutexLock lock(&mu_);
+    const auto of_it = [incarnation](const auto& entry) {
+      return entry.second.incarnation == incarnation;
+    };
+    absl::erase_if(blocked_, [&](const auto& entry) {
+      if (!of_it(entry)) return false;
+      for (const Inbound& i : entry.second.behind) gone.push_back(i.token);
+      return true;
+    });
+    absl::erase_if(failures_, of_it);
+    std::erase_if(retry_later_, [&](const Retry& retry) {
+      if (retry.incarnation != incarnation) return false;
+      gone.push_back(retry.inbound.token);
+      return true;
+    });
+  }
+  for (const Token& t : gone) source_->Forget(t, incarnation);
 }
 
 // ---- In the destination's strand.

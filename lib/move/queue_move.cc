@@ -100,6 +100,7 @@ absl::StatusOr<std::shared_ptr<QueueMove>> QueueMove::Make(
   // What the file says now differs from what was applied last.
   const bool changed = saved.has_value() && saved->digest != DigestOf(queue);
   made->Post([move = made.get(), queue, changed] {
+    move->NoteState();
     if (!changed) return;
     MovePlan plan;
     {
@@ -330,6 +331,9 @@ void QueueMove::Note(const move_action::Report& step) {
   nlohmann::json entry = {{"queue", name_},
                           {"step", StepName(step.step)},
                           {"generation", step.binding.generation}};
+  if (step.step == Step::kMoved) {
+    suppressed_before_ = host_->SuppressedOf(name_);
+  }
   {
     MutexLock lock(&mu_);
     if (step.binding.place != 0) {
@@ -374,9 +378,15 @@ void QueueMove::Note(const move_action::Report& step) {
 }
 
 void QueueMove::NoteState() {
+  const uint64_t suppressed = host_->SuppressedOf(name_) - suppressed_before_;
+  MoveState now = MoveState::kJoining;
   {
     MutexLock lock(&mu_);
-    const MoveState now = move_->state();
+    now = move_->state();
+    const bool has_left = now == MoveState::kSwitching ||
+                          now == MoveState::kDraining ||
+                          now == MoveState::kRetiring;
+    if (has_left) report_.suppressed = suppressed;
     report_.state = MoveStateName(now);
     const bool settled =
         now == MoveState::kActive || now == MoveState::kRetiring;
@@ -394,6 +404,8 @@ void QueueMove::NoteState() {
           {std::string(MoveStateName(now)), wall, absl::ZeroDuration()});
     }
   }
+  // From before the record of the switch is on disk.
+  host_->SetMoving(name_, now != MoveState::kActive);
   host_->OnReport();
 }
 

@@ -46,6 +46,11 @@ class MoveHost {
   virtual MoveStore& store() = 0;
   // A report has changed.
   virtual void OnReport() = 0;
+  // Between a queue's switch and the end of its move the ids of what was
+  // handled are kept.
+  virtual void SetMoving(const std::string& queue, bool moves) = 0;
+  // Second copies so far, in this process.
+  virtual uint64_t SuppressedOf(const std::string& queue) const = 0;
 };
 
 class QueueMove final : public Runnable, public DeliveryGate {
@@ -186,6 +191,7 @@ class QueueMove final : public Runnable, public DeliveryGate {
   absl::Time cut_at_ = absl::InfiniteFuture();
   absl::Time next_ = absl::InfiniteFuture();
   bool is_working_ = false;
+  uint64_t suppressed_before_ = 0;  // the last switch
 
   mutable Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
