@@ -26,6 +26,7 @@ struct Flags {
   std::string to;      // relays: the other URL
   size_t rate = 0;     // messages a second, at most; 0: as fast as it goes
   size_t seconds = 0;  // relays: end after so long, whatever was relayed
+  std::string state;   // relays: second copies are suppressed, by this file
 
   // "--name value" pairs. Ends the program on what it does not know.
   static Flags Parse(int argc, char** argv) {
@@ -56,6 +57,8 @@ struct Flags {
         flags.rate = number();
       } else if (name == "--seconds") {
         flags.seconds = number();
+      } else if (name == "--state") {
+        flags.state = value;
       } else {
         std::fprintf(stderr, "unknown flag %s\n", argv[i]);
         std::exit(2);

@@ -26,7 +26,7 @@ inline void Check(const absl::Status& status) {
   std::exit(1);
 }
 
-inline std::unique_ptr<Bus> OpenBus() {
+inline void RegisterBackends() {
 #if defined(TIELINE_WITH_MEMORY)
   memory::Register();
 #endif
@@ -36,7 +36,11 @@ inline std::unique_ptr<Bus> OpenBus() {
 #if defined(TIELINE_WITH_AMQP)
   amqp::Register();
 #endif
-  auto bus = Bus::Open(Config{});
+}
+
+inline std::unique_ptr<Bus> OpenBus(Config config = {}) {
+  RegisterBackends();
+  auto bus = Bus::Open(std::move(config));
   Check(bus.status());
   return *std::move(bus);
 }

@@ -1,5 +1,6 @@
 // A route of ours from --url to --to, through the public interface. Ends when
-// --count messages were relayed, or after --seconds.
+// --count messages were relayed, or after --seconds. With --state second copies
+// are suppressed.
 #include <time.h>
 
 #include "benchmarks/end_to_end/bus/open.h"
@@ -10,6 +11,13 @@ namespace {
 void Pause() {
   const timespec wait{0, 2000000};
   nanosleep(&wait, nullptr);
+}
+
+// The queue of a URL, by its name in the config.
+std::string Named(const std::string& url, tieline::Config* config) {
+  auto name = config->AddUrl(url);
+  tieline::bench::Check(name.status());
+  return *std::move(name);
 }
 
 // Those of `all` that are not in `earlier`.
@@ -27,11 +35,17 @@ tieline::Histogram Since(tieline::Histogram all,
 int main(int argc, char** argv) {
   using namespace tieline;
   const bench::Flags flags = bench::Flags::Parse(argc, argv);
-  auto bus = bench::OpenBus();
+  bench::RegisterBackends();
+  Config whole;
   RouteConfig config;
-  config.from = flags.url;
-  config.to = flags.to;
+  config.from = Named(flags.url, &whole);
+  config.to = Named(flags.to, &whole);
   config.credit = static_cast<uint32_t>(flags.credit);
+  if (!flags.state.empty()) {
+    whole.state_file = flags.state;
+    whole.queues[config.from].dedupe = absl::Hours(1);
+  }
+  auto bus = bench::OpenBus(std::move(whole));
   auto route = bus->StartRoute(config);
   bench::Check(route.status());
 

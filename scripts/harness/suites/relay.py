@@ -21,7 +21,7 @@ CREDIT = 5000
 AMQP_CREDIT = 10000
 
 
-def _route(folder, source, target, credit, *more):
+def route_argv(folder, source, target, credit, *more):
     return [folder / "benchmarks/end_to_end/relay/bench_relay_tieline",
             "--url", source, "--to", target, "--credit", credit, "--size",
             SIZE, "--headers", HEADERS, *more]
@@ -58,7 +58,7 @@ class Relays:
     def kafka_to_kafka(self, source, program, count):
         """One run into a topic of its own, which is then checked."""
         topic = self.kafka.topic()
-        argv = _route(self.folder, self.kafka.url(source, self.kafka.group()),
+        argv = route_argv(self.folder, self.kafka.url(source, self.kafka.group()),
                       self.kafka.url(topic), CREDIT, "--count", count)
         argv[0] = (self.folder / "benchmarks/end_to_end/relay" /
                    f"bench_relay_{program}")
@@ -73,7 +73,7 @@ class Relays:
     def kafka_to_amqp(self, source, count):
         queue = self.queue()
         figures = bench_pairs.run(
-            _route(self.folder, self.kafka.url(source, self.kafka.group()),
+            route_argv(self.folder, self.kafka.url(source, self.kafka.group()),
                    queue, AMQP_CREDIT, "--count", count), self.cpus)
         self.last_rate = figures["rate"]
         _kafka.check(self.folder, queue, count)
@@ -96,7 +96,7 @@ class Relays:
         queue, topic = self.queue(), self.kafka.topic()
         self.fill(queue, count)
         figures = bench_pairs.run(
-            _route(self.folder, queue, self.kafka.url(topic), AMQP_CREDIT,
+            route_argv(self.folder, queue, self.kafka.url(topic), AMQP_CREDIT,
                    "--count", count), self.cpus)
         self.last_rate = figures["rate"]
         _kafka.check(self.folder, self.kafka.url(topic, self.kafka.group()),
@@ -138,7 +138,7 @@ class Relays:
         with subprocess.Popen(feed, stdout=subprocess.DEVNULL) as feeder:
             try:
                 return bench_pairs.run(
-                    _route(self.folder,
+                    route_argv(self.folder,
                            self.kafka.url(source, self.kafka.group()),
                            self.kafka.url(target), CREDIT, "--count", 10**12,
                            "--seconds", seconds),
