@@ -58,8 +58,9 @@ absl::Status BusCore::Start() {
     store_options.path = config.state_file;
     store_options.clock = clock_;
     store_options.inbox_ids = Inboxes::IdsOf(config);
+    const int64_t journal_bytes = store_options.journal_bytes;
     TIELINE_ASSIGN_OR_RETURN(store_, Store::Open(std::move(store_options)));
-    move_store_ = MakeMoveStore(store_.get());
+    move_store_ = MakeMoveStore(store_.get(), journal_bytes);
     TIELINE_RETURN_IF_ERROR(inboxes_.Open(store_.get(), config, clock_));
   }
   // A queue that is to be drained is, whether or not somebody uses it yet.

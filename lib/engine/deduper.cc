@@ -11,11 +11,13 @@ namespace tieline::inline v0 {
 using driver::Inbound;
 using driver::Token;
 
-Deduper::Deduper(std::shared_ptr<Inbox> inbox, const QueueConfig& queue)
+Deduper::Deduper(std::shared_ptr<Inbox> inbox, const QueueConfig& queue,
+                 bool keeps_positions)
     : inbox_(std::move(inbox)),
       broker_(queue.broker),
       entity_(queue.entity),
-      unique_ids_(queue.ids == MessageIds::kUnique) {}
+      unique_ids_(queue.ids == MessageIds::kUnique),
+      keeps_positions_(keeps_positions) {}
 
 void Deduper::Join(std::weak_ptr<DeduperLeg> leg) {
   leg_ = std::move(leg);
@@ -53,7 +55,7 @@ Deduper::Way Deduper::Ask(const Inbound& inbound, uint32_t incarnation,
   Claim& claim = claims_[taken];
   const SourcePlace place{broker_, entity_,
                           static_cast<uint32_t>(inbound.token.lane),
-                          inbound.position};
+                          keeps_positions_ ? inbound.position : -1};
   if (!InboxIdOf(message, unique_ids_ || IsStamped(message.id()), place,
                  &claim.id)) {
     free_.push_back(taken);

@@ -52,7 +52,10 @@ class DeduperLeg {
 class Deduper final : public InboxUser,
                       public std::enable_shared_from_this<Deduper> {
  public:
-  Deduper(std::shared_ptr<Inbox> inbox, const QueueConfig& queue);
+  // `keeps_positions`: a message is where the broker says it is for as long as
+  // ids are kept, also after a restart of either.
+  Deduper(std::shared_ptr<Inbox> inbox, const QueueConfig& queue,
+          bool keeps_positions);
   // Once, before anything else.
   void Join(std::weak_ptr<DeduperLeg> leg);
 
@@ -143,6 +146,7 @@ class Deduper final : public InboxUser,
   const std::string broker_;
   const std::string entity_;
   const bool unique_ids_;
+  const bool keeps_positions_;
   std::weak_ptr<DeduperLeg> leg_;
   Inbox::UserNumber user_ = 0;
 

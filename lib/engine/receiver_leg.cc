@@ -34,7 +34,9 @@ ReceiverLeg::~ReceiverLeg() {
 }
 
 void ReceiverLeg::Dedupe(std::shared_ptr<Inbox> inbox) {
-  deduper_ = std::make_shared<Deduper>(std::move(inbox), queue_);
+  deduper_ = std::make_shared<Deduper>(
+      std::move(inbox), queue_,
+      endpoint_->driver().capabilities().has(Capability::kReplay));
   deduper_->Join(std::static_pointer_cast<ReceiverLeg>(shared_from_this()));
 }
 

@@ -24,7 +24,8 @@ class ForgetfulStore final : public MoveStore {
 
 class FileStore final : public MoveStore {
  public:
-  explicit FileStore(Store* store) : store_(store) {}
+  FileStore(Store* store, int64_t journal_bytes)
+      : store_(store), most_(journal_bytes / 4 * 3) {}
 
   absl::StatusOr<std::optional<SavedMove>> Load(
       std::string_view queue) override {
@@ -54,6 +55,12 @@ class FileStore final : public MoveStore {
   void Journal(std::string_view kind, std::string_view json) override {
     StoreBatch batch;
     batch.AddToJournal(kind, json);
+    const StoreState now = store_->state();
+    if (now.journal_bytes > most_) {
+      // The older half.
+      batch.TrimJournal(now.journal_first +
+                        (now.journal_last - now.journal_first) / 2);
+    }
     store_
         ->Submit(std::move(batch), [](const absl::StatusOr<StoreCommitted>&) {})
         .IgnoreError();  // a full journal stops no move
@@ -74,6 +81,7 @@ class FileStore final : public MoveStore {
   }
 
   Store* const store_;
+  const int64_t most_;  // bytes of the journal, before it is trimmed
   Mutex mu_;
   std::map<std::string, QueueId, std::less<>> ids_ ABSL_GUARDED_BY(mu_);
 };
@@ -84,8 +92,8 @@ std::unique_ptr<MoveStore> MakeForgetfulStore() {
   return std::make_unique<ForgetfulStore>();
 }
 
-std::unique_ptr<MoveStore> MakeMoveStore(Store* store) {
-  return std::make_unique<FileStore>(store);
+std::unique_ptr<MoveStore> MakeMoveStore(Store* store, int64_t journal_bytes) {
+  return std::make_unique<FileStore>(store, journal_bytes);
 }
 
 }  // namespace tieline::inline v0

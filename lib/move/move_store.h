@@ -40,8 +40,9 @@ class MoveStore {
 
 // Keeps nothing: a process without a state file.
 std::unique_ptr<MoveStore> MakeForgetfulStore();
-// `store` outlives it.
-std::unique_ptr<MoveStore> MakeMoveStore(Store* store);
+// `store` outlives it, and bounds its journal to `journal_bytes`: what is older
+// goes before that is reached.
+std::unique_ptr<MoveStore> MakeMoveStore(Store* store, int64_t journal_bytes);
 
 }  // namespace tieline::inline v0
 

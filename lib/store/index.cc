@@ -283,6 +283,10 @@ std::vector<std::pair<QueueId, std::string>> Index::Queues() const {
 Holdings Index::holdings() const {
   Holdings holdings = held_;
   holdings.waiting_bytes = admitted_.waiting_bytes;
+  if (first_journal_id_ != 0) {
+    holdings.journal_first = first_journal_id_;
+    holdings.journal_last = last_journal_id_;
+  }
   return holdings;
 }
 

@@ -33,6 +33,9 @@ struct Holdings {
   int64_t inbox_ids = 0;
   int64_t journal_bytes = 0;
   int64_t waiting_bytes = 0;
+  // Numbers of the journal's entries; 0: it is empty.
+  uint64_t journal_first = 0;
+  uint64_t journal_last = 0;
 };
 
 class Index {

@@ -61,6 +61,9 @@ struct StoreState {
   int64_t inbox_ids = 0;
   int64_t journal_bytes = 0;
   int64_t waiting_bytes = 0;
+  // Numbers of the journal's first and last entry; 0: it is empty.
+  uint64_t journal_first = 0;
+  uint64_t journal_last = 0;
   uint64_t commits = 0;
   // The disk is full: messages are refused, trims and records are taken.
   bool disk_full = false;

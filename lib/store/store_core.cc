@@ -185,6 +185,8 @@ StoreState StoreCore::state() {
           .inbox_ids = held.inbox_ids,
           .journal_bytes = held.journal_bytes,
           .waiting_bytes = held.waiting_bytes,
+          .journal_first = held.journal_first,
+          .journal_last = held.journal_last,
           .commits = commits_,
           .disk_full = disk_full_,
           .failure = failure_};

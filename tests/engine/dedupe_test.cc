@@ -374,7 +374,7 @@ driver::Inbound Delivered(uint64_t number, std::string_view id,
 // A deduper alone, on a store that runs when the test says so.
 class Desk {
  public:
-  explicit Desk(size_t claims) {
+  explicit Desk(size_t claims, bool keeps_positions = false) {
     StoreOptions options = testing::SmallStore(folder_.File("s.db"));
     options.clock = &clock_;
     store = testing::OpenStore(options);
@@ -385,7 +385,7 @@ class Desk {
     QueueConfig queue;
     queue.name = queue.entity = "q";
     queue.ids = MessageIds::kUnique;
-    deduper = std::make_shared<Deduper>(inbox, queue);
+    deduper = std::make_shared<Deduper>(inbox, queue, keeps_positions);
     deduper->Join(leg);
   }
   ~Desk() { deduper->Close(); }
@@ -487,6 +487,22 @@ TEST_CASE("a verdict that nobody took before a drop is given back") {
   REQUIRE(desk.deduper->has_ready());
   desk.deduper->Drop(1, std::nullopt, [](const driver::Inbound&) {});
   CHECK(desk.inbox->state().claims == 0);
+}
+
+TEST_CASE("a message without an id is known by where its broker keeps it") {
+  for (const bool keeps_positions : {false, true}) {
+    INFO(keeps_positions);
+    Desk desk(100, keeps_positions);
+    driver::Inbound first;
+    first.token.id = 1;
+    first.position = 17;
+    first.message = Message("x");
+    driver::Inbound again = first;
+    again.token.id = 2;
+    CHECK(desk.Admit({first}) == Numbers{1});
+    // A position that may be given anew after a restart says nothing.
+    CHECK(desk.Admit({again}) == (keeps_positions ? Numbers{} : Numbers{2}));
+  }
 }
 
 TEST_CASE("a deduper that is closed ends its claims") {
