@@ -9,7 +9,7 @@ bool Claims::Join(std::string_view id, uint64_t digest, Who who) {
   if (!claim.has_value()) return false;
   Slot& slot = slots_[*claim];
   if (slot.waiters == nullptr) {
-    slot.waiters = std::make_unique<std::vector<Waiter>>();
+    slot.waiters = std::make_unique<std::deque<Waiter>>();
   }
   slot.waiters->push_back({who, digest});
   ++waiting_;
@@ -46,29 +46,35 @@ void Claims::End(Number claim, bool handled, std::vector<Told>* told) {
   Slot& slot = slots_[claim];
   if (handled) slot.handled = DigestOf(claim);
   slot.sealed = false;
-  std::vector<Waiter> waiters;
-  if (slot.waiters != nullptr) waiters = std::move(*slot.waiters);
-  std::vector<Waiter> rest;
+  std::deque<Waiter> none;
+  std::deque<Waiter>& waiters = slot.waiters == nullptr ? none : *slot.waiters;
+  const size_t before = waiters.size();
   bool taken = false;
-  for (const Waiter& waiter : waiters) {
-    if (slot.handled == waiter.digest) {
-      told->push_back({waiter.who, InboxVerdict::kDone, claim});
-    } else if (!taken) {
-      taken = true;
-      slot.digest = waiter.digest;
-      told->push_back({waiter.who,
-                       slot.handled.has_value() ? InboxVerdict::kDoneOtherBody
-                                                : InboxVerdict::kNew,
-                       claim});
-    } else {
-      rest.push_back(waiter);
-    }
+  const auto take = [&](const Waiter& waiter) {
+    taken = true;
+    slot.digest = waiter.digest;
+    told->push_back({waiter.who,
+                     slot.handled.has_value() ? InboxVerdict::kDoneOtherBody
+                                              : InboxVerdict::kNew,
+                     claim});
+  };
+  if (slot.handled.has_value()) {
+    // Those with the body that was handled are done, wherever they stand.
+    std::erase_if(waiters, [&](const Waiter& waiter) {
+      if (slot.handled == waiter.digest) {
+        told->push_back({waiter.who, InboxVerdict::kDone, claim});
+        return true;
+      }
+      if (taken) return false;
+      take(waiter);
+      return true;
+    });
+  } else if (!waiters.empty()) {
+    take(waiters.front());
+    waiters.pop_front();
   }
-  waiting_ -= waiters.size() - rest.size();
-  if (taken) {
-    *slot.waiters = std::move(rest);
-    return;
-  }
+  waiting_ -= before - waiters.size();
+  if (taken) return;
   slot.waiters.reset();
   index_.erase(claim);
   free_.push_back(claim);

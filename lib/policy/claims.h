@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,7 +104,7 @@ class Claims {
     uint64_t digest = 0;
     std::optional<uint64_t> handled;
     bool sealed = false;
-    std::unique_ptr<std::vector<Waiter>> waiters;
+    std::unique_ptr<std::deque<Waiter>> waiters;
   };
   struct HashId {
     using is_transparent = void;
