@@ -188,6 +188,24 @@ class Pages(unittest.TestCase):
         self.assertTrue([b for b in blocks(ROOT / "README.md")
                          if b.language in WAYS and b.reason is None])
 
+    def test_001_promises_name_what_shows_them(self):
+        """what docs/guide/moving.md says is shown by a test is"""
+        text = " ".join((ROOT / "docs/guide/moving.md").read_text().split())
+        cases = re.findall(r'`(\w+_test)` "([^"]+)"', text)
+        targets = re.findall(r"`scripts/accept ([\w-]+)`", text)
+        self.assertGreater(len(cases), 5)
+        self.assertGreater(len(targets), 5)
+        for program, case in cases:
+            with self.subTest(case=case):
+                found = [path for path in (ROOT / "tests").rglob(
+                    f"{program}.cc") if f'"{case}"' in path.read_text()]
+                self.assertTrue(found, f"no {program} has this case")
+        for target in targets:
+            with self.subTest(target=target):
+                module = target.replace("-", "_") + ".py"
+                self.assertTrue(
+                    (ROOT / "scripts/acceptance" / module).is_file(), module)
+
     def check(self, block):
         if block.reason is not None:
             self.assertTrue(block.reason, "no-run needs a reason")
