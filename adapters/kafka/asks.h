@@ -56,13 +56,14 @@ absl::StatusOr<std::vector<int64_t>> EndOffsets(const Client& client,
 // Records that the queue's group has not committed yet.
 absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
                               const Patience& patience);
-// Up to `max` records at or above offset `from` of each partition, through a
-// client of its own that belongs to no group.
-absl::StatusOr<std::vector<driver::Inbound>> Peek(const Settings& settings,
-                                                  const Client& control,
-                                                  const QueueConfig& queue,
-                                                  int64_t from, uint32_t max,
-                                                  const Patience& patience);
+// Up to `max` records at or above an offset of each partition, through a client
+// of its own that belongs to no group: request.from, or request.numbers where
+// it has one for the partition. Negative: where the queue's group has
+// committed, else the first there is. kDeadlineExceeded when there are some and
+// none came.
+absl::StatusOr<std::vector<driver::Inbound>> Peek(
+    const Settings& settings, const Client& control,
+    const driver::Request& request, const Patience& patience);
 
 // Where to begin in each partition of `partitions`. With `committed`, the
 // group's committed offset has precedence.

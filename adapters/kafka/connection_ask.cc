@@ -76,8 +76,7 @@ driver::Reply Carry(const Client& control, const Settings& reader,
   driver::Reply reply;
   switch (request.op) {
     case Op::kPeek:
-      reply.status = Into(Peek(reader, control, request.queue, request.from,
-                               request.max, patience),
+      reply.status = Into(Peek(reader, control, request, patience),
                           [&](auto v) { reply.inbound = std::move(v); });
       break;
     case Op::kDepth:

@@ -134,13 +134,41 @@ absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
   return depth;
 }
 
-absl::StatusOr<std::vector<driver::Inbound>> Peek(const Settings& settings,
-                                                  const Client& control,
-                                                  const QueueConfig& queue,
-                                                  int64_t from, uint32_t max,
-                                                  const Patience& patience) {
+namespace {
+
+// Where to peek in each partition.
+absl::StatusOr<std::vector<int64_t>> PeekFrom(const Client& control,
+                                              const driver::Request& request,
+                                              const std::vector<Range>& ranges,
+                                              const Patience& patience) {
+  std::vector<int64_t> from(ranges.size(), request.from);
+  const size_t named = std::min(from.size(), request.numbers.size());
+  std::copy_n(request.numbers.begin(), named, from.begin());
+  const auto is_negative = [](int64_t offset) { return offset < 0; };
+  if (std::any_of(from.begin(), from.end(), is_negative)) {
+    TIELINE_ASSIGN_OR_RETURN(
+        const std::vector<int64_t> committed,
+        Committed(control, request.queue, from.size(), patience));
+    for (size_t p = 0; p < from.size(); ++p) {
+      if (from[p] < 0) from[p] = committed[p];
+    }
+  }
+  for (size_t p = 0; p < from.size(); ++p) {
+    from[p] = std::max(from[p], ranges[p].low);
+  }
+  return from;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<driver::Inbound>> Peek(
+    const Settings& settings, const Client& control,
+    const driver::Request& request, const Patience& patience) {
+  const QueueConfig& queue = request.queue;
   TIELINE_ASSIGN_OR_RETURN(const std::vector<Range> ranges,
                            Ranges(control, queue, patience));
+  TIELINE_ASSIGN_OR_RETURN(const std::vector<int64_t> from,
+                           PeekFrom(control, request, ranges, patience));
   TIELINE_ASSIGN_OR_RETURN(const ClientRef client,
                            Client::Make(RD_KAFKA_CONSUMER, settings, 0));
   rd_kafka_poll_set_consumer(client->rk());
@@ -148,12 +176,11 @@ absl::StatusOr<std::vector<driver::Inbound>> Peek(const Settings& settings,
       rd_kafka_topic_partition_list_new(static_cast<int>(ranges.size())));
   uint64_t there = 0;
   for (size_t p = 0; p < ranges.size(); ++p) {
-    const int64_t begin = std::max(from, ranges[p].low);
-    if (begin >= ranges[p].high) continue;
-    there += static_cast<uint64_t>(ranges[p].high - begin);
+    if (from[p] >= ranges[p].high) continue;
+    there += static_cast<uint64_t>(ranges[p].high - from[p]);
     rd_kafka_topic_partition_list_add(list.get(), queue.entity.c_str(),
                                       static_cast<int32_t>(p))
-        ->offset = begin;
+        ->offset = from[p];
   }
   std::vector<driver::Inbound> found;
   if (there == 0) return found;
@@ -164,7 +191,7 @@ absl::StatusOr<std::vector<driver::Inbound>> Peek(const Settings& settings,
   for (int i = 0; i < list->cnt; ++i) {
     done[static_cast<size_t>(list->elems[i].partition)] = false;
   }
-  while (open > 0 && found.size() < max && !patience.over()) {
+  while (open > 0 && found.size() < request.max && !patience.over()) {
     rd_kafka_message_t* record =
         rd_kafka_consumer_poll(client->rk(), patience.LeftMs(kSliceMs));
     if (record == nullptr) continue;
@@ -189,6 +216,11 @@ absl::StatusOr<std::vector<driver::Inbound>> Peek(const Settings& settings,
     in.token.lane = driver::Lane{static_cast<uint32_t>(record->partition)};
     client->Ref();
     in.message = MessageFrom(record);
+  }
+  if (found.empty() && open > 0 && request.max > 0) {
+    return MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                      "topic {}: its records did not come in time",
+                      queue.entity);
   }
   return found;
 }
