@@ -29,6 +29,7 @@ std::unique_ptr<Command> MakeCapabilities(CLI::App* app);
 std::unique_ptr<Command> MakeMove(CLI::App* app);
 std::unique_ptr<Command> MakeJournal(CLI::App* app);
 std::unique_ptr<Command> MakeStore(CLI::App* app);
+std::unique_ptr<Command> MakeDlq(CLI::App* app);
 std::unique_ptr<Command> MakeDemo(CLI::App* app);
 
 }  // namespace tieline::tools

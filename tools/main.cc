@@ -49,6 +49,7 @@ struct Commands {
     Add("relay", "Relay from queue to queue, losing nothing", MakeRelay);
     Add("move", "Move a queue to another broker while it is in use", MakeMove);
     Add("queues", "List queues, count and look at their messages", MakeQueues);
+    Add("dlq", "Look at dead letters, send them again or elsewhere", MakeDlq);
     Add("config", "Check, show and document the configuration", MakeConfig);
     Add("doctor", "Find out why a broker can't be used", MakeDoctor);
     Add("bench", "Measure how fast a queue takes and gives messages",

@@ -26,10 +26,11 @@ class Ran:
 
     @property
     def errors(self):
-        """The lines on standard error, but for the count of send, receive."""
+        """The lines on standard error, but for the counts of what was done."""
         return [line for line in self.err.splitlines()
-                if not line.startswith(("tieline: sent ",
-                                        "tieline: received "))]
+                if not line.startswith(("tieline: sent ", "tieline: received ",
+                                        "tieline: retried ", "tieline: moved ",
+                                        "tieline: purged "))]
 
     def __repr__(self):
         return f"exit code {self.code}\n{self.out[-2000:]}\n{self.err[-2000:]}"

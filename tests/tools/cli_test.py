@@ -117,6 +117,25 @@ class Memory(unittest.TestCase):
                           '"bdy"; did you mean "body"?'], ran.errors)
         self.assertIn("sent 1, failed 0", ran.err)
 
+    def test_dlq_wants_to_know_which(self):
+        for words in (["retry", "memory://m/q"],
+                      ["retry", "memory://m/q", "1", "--all"],
+                      ["purge", "memory://m/q", "--all"],
+                      ["move", "memory://m/q", "--all"],
+                      ["show", "memory://m/q"], []):
+            with self.subTest(words=words):
+                self.assertEqual(2, tieline("dlq", *words).code)
+
+    def test_dlq_of_a_queue_without_dead_letters(self):
+        ran = tieline("dlq", "list", "memory://m/q")
+        self.assertEqual((0, ""), (ran.code, ran.out), ran)
+        self.assertIn("no dead letters of q at q/$DeadLetterQueue", ran.err)
+        ran = tieline("dlq", "retry", "memory://m/q", "--all", "--json")
+        self.assertEqual(0, ran.code, ran)
+        self.assertEqual(0, json.loads(ran.out)["retried"])
+        ran = tieline("dlq", "show", "memory://m/q", "1")
+        self.assertEqual(6, ran.code, ran)
+
     def test_send_keeps_to_a_rate(self):
         ran = tieline("send", "memory://m/q", "--body", "x", "--count", "11",
                       "--rate", "50")
