@@ -175,6 +175,7 @@ class MoveModel {
   std::string Describe(const World& world) const;
   const Scenario& scenario() const { return scenario_; }
   size_t local_states() const { return processes_.size(); }
+  const MoveChanges& changes() const { return processes_.changes(); }
 
  private:
   PlaceId PlaceOf(uint64_t generation) const {

@@ -1,11 +1,28 @@
 #include "tests/model/process.h"
 
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 namespace tieline::model {
 namespace {
+
+// What an input is in the table of states; nothing: it must not change one.
+std::optional<MoveCause> CauseOf(Input::Kind kind) {
+  switch (kind) {
+    case Input::Kind::kPlan:
+      return MoveCause::kPlan;
+    case Input::Kind::kCommitted:
+      return MoveCause::kCommitted;
+    case Input::Kind::kNothingUnresolved:
+      return MoveCause::kNothingUnresolved;
+    case Input::Kind::kRestart:
+      return MoveCause::kRestart;
+    default:
+      return std::nullopt;
+  }
+}
 
 // How far a generation has come in a record: it never falls.
 int StageOf(const MoveRecord& record, uint64_t generation) {
@@ -51,7 +68,16 @@ uint16_t Processes::Next(uint16_t id, Input input) {
   if (const auto it = next_.find(step); it != next_.end()) return it->second;
   const uint16_t next = Intern(Follow(locals_[id], input));
   next_.emplace(step, next);
+  Note(views_[id].state, input.kind, views_[next].state);
   return next;
+}
+
+void Processes::Note(MoveState from, Input::Kind kind, MoveState to) {
+  // A record that was lost is no restart from it.
+  const bool is_loss = kind == Input::Kind::kRestartWithFirstRecord ||
+                       kind == Input::Kind::kRestartWithoutRecord;
+  if (from == to || is_loss) return;
+  changes_.insert(ChangeText(from, CauseOf(kind), to));
 }
 
 void Processes::Restart(Local& local) const {

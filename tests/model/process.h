@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "lib/policy/move.h"
+#include "tests/policy/move_changes.h"
 
 namespace tieline::model {
 
@@ -83,6 +84,8 @@ class Processes {
   uint16_t Next(uint16_t id, Input input);
   const View& view(uint16_t id) const { return views_[id]; }
   size_t size() const { return locals_.size(); }
+  // The changes of a process's state that were worked out so far.
+  const MoveChanges& changes() const { return changes_; }
 
  private:
   struct Local {
@@ -105,6 +108,7 @@ class Processes {
   Local Follow(Local local, Input input) const;
   void Restart(Local& local) const;
   uint16_t Intern(const Local& local);
+  void Note(MoveState from, Input::Kind kind, MoveState to);
   View Look(const Local& local) const;
   int64_t ProgressOf(const Local& local) const;
 
@@ -115,6 +119,7 @@ class Processes {
   std::deque<View> views_;
   absl::node_hash_map<Local, uint16_t> ids_;
   absl::flat_hash_map<uint32_t, uint16_t> next_;
+  MoveChanges changes_;
 };
 
 }  // namespace tieline::model

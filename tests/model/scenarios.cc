@@ -62,6 +62,23 @@ std::vector<Scenario> ShortScenarios() {
   };
 }
 
+std::vector<Scenario> TableScenarios() {
+  std::vector<Scenario> all;
+  for (const std::vector<PlaceId>& plan :
+       {std::vector<PlaceId>{kA, kB, kA}, std::vector<PlaceId>{kA, kB, kC}}) {
+    const Scenario base = WithFaults(Base("table", plan));
+    all.push_back(WithWord(base, 1));
+    all.push_back(Unordered(base));
+    all.push_back(Apart(base));
+    all.push_back(LosingRecord(base));
+  }
+  for (Scenario& scenario : all) {
+    scenario.messages = 1;
+    scenario.late = false;
+  }
+  return all;
+}
+
 std::vector<Scenario> FullScenarios() {
   return {
       WithFaults(Base("back", {kA, kB, kA})),

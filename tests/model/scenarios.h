@@ -10,6 +10,9 @@ namespace tieline::model {
 
 // Small ones, seconds altogether: one re-plan each, and one with two.
 std::vector<Scenario> ShortScenarios();
+// Two re-plans and one message: all changes of a process's state that the model
+// can show.
+std::vector<Scenario> TableScenarios();
 // All: two processes, two re-plans, a crash, a late copy, three messages, and
 // what else is told in docs/move.md. Minutes, and some GB.
 std::vector<Scenario> FullScenarios();
