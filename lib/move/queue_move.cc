@@ -88,13 +88,24 @@ absl::StatusOr<std::shared_ptr<QueueMove>> QueueMove::Make(
       made->move_.emplace(OptionsOf(queue), plan);
     }
     made->first_ = plan.target();
+    Bindings bindings = plan.bindings;
+    if (saved.has_value()) {
+      // The file may be behind, or ahead by a move that is planned below.
+      const MoveRecord& record = made->move_->record();
+      bindings.clear();
+      for (const Retired& retired : record.retired) {
+        bindings.push_back(retired.binding);
+      }
+      for (const Undrained& undrained : record.undrained) {
+        bindings.push_back(undrained.binding);
+      }
+      bindings.push_back(record.present);
+    }
     MoveReport& report = made->report_;
-    const Binding& now = plan.target();
-    report.generation = now.generation;
-    report.to = made->places_.NameOf(now.place);
-    if (plan.bindings.size() > 1) {
-      report.from =
-          made->places_.NameOf(plan.bindings[plan.bindings.size() - 2].place);
+    report.generation = bindings.back().generation;
+    report.to = made->places_.NameOf(bindings.back().place);
+    if (bindings.size() > 1) {
+      report.from = made->places_.NameOf(bindings[bindings.size() - 2].place);
     }
   }
   // What the file says now differs from what was applied last.

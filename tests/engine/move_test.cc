@@ -392,6 +392,12 @@ TEST_CASE("where a queue is survives a restart, whatever the file says") {
     CHECK(delivery->message().body_view() == body);
     CHECK(delivery->Complete().ok());
   }
+  CHECK(Eventually([&] {
+    const std::vector<MoveReport> moves = rig.bus->moves();
+    return moves.size() == 1 && moves.front().generation == 2 &&
+           moves.front().from == "a" && moves.front().to == "b" &&
+           moves.front().drained_all;
+  }));
   const auto journal = rig.bus->ReadJournal(1, 100);
   REQUIRE(journal.ok());
   CHECK(journal->size() > 2);
