@@ -42,6 +42,7 @@ void Judge::Add(const Record& record) {
   switch (record.step) {
     case Step::kStarted:
       ++incarnation_;
+      began_at_move_.resize(incarnation_ + 1, move_);
       std::fill(in_handler_.begin(), in_handler_.end(), 0);
       break;
     case Step::kApplied:
@@ -77,11 +78,9 @@ void Judge::Add(const Record& record) {
 
 void Judge::OnIntended(const Record& record) {
   Message& message = At(record.number);
-  if (message.sent_in == 0) {
-    ++by_move_[move_].sent;
-    message.at_move = static_cast<uint32_t>(move_);
-  }
-  message.sent_again |= message.sent_in != 0 && message.sent_in != incarnation_;
+  if (message.sent_in == 0) ++by_move_[move_].sent;
+  message.in_doubt |= message.sent_in != 0;
+  message.at_move = static_cast<uint32_t>(move_);
   message.sent_in = incarnation_;
 }
 
@@ -110,10 +109,10 @@ void Judge::OnHandling(const Record& record) {
     case Verdict::kFirst:
       break;
     case Verdict::kSecond: {
-      const bool by_kill =
-          message.sent_again ||
-          (message.handled_in != incarnation_ && !message.settled);
-      seconds_.push_back({number, move_, by_kill, is_marked, record.ms});
+      const bool was_in_hand =
+          message.handled_in != incarnation_ && !message.settled;
+      seconds_.push_back({number, move_, record.ms,
+                          was_in_hand ? incarnation_ : 0, is_marked});
       break;
     }
     case Verdict::kOutOfOrder:
@@ -134,15 +133,16 @@ void Judge::OnHandling(const Record& record) {
 }
 
 void Judge::Explain(const Second& second, Findings* findings) const {
-  Counts& counts = findings->by_move[second.at_move];
-  if (second.by_kill) {
-    ++counts.twice_by_kill;
+  const Message& message = messages_[second.number];
+  auto& by_move = findings->by_move;
+  if (second.in_hand_before != 0) {
+    ++by_move[began_at_move_[second.in_hand_before]].twice_by_kill;
   } else if (second.is_marked) {
-    ++counts.twice_marked;
-  } else if (messages_[second.number].in_doubt) {
-    ++counts.twice_in_doubt;
+    ++by_move[second.at_move].twice_marked;
+  } else if (message.in_doubt) {
+    ++by_move[message.at_move].twice_in_doubt;
   } else {
-    ++counts.twice_unexplained;
+    ++by_move[second.at_move].twice_unexplained;
     Keep(&findings->first_faults,
          fmt::format("message {} once more at {} ms, during move {}: nothing "
                      "explains it",

@@ -2,11 +2,11 @@
 // process was killed and whose brokers were disturbed.
 //
 // A message that took effect once more is explained by
-//   a kill      it was in hand when a process was killed: an earlier one
-//               handled it and had no answer to its completion, or had no
-//               answer to its send, so that the next sent it again
+//   a kill      it was in hand: an earlier process handled it, and had no
+//               answer to its completion
 //   a mark      the broker said that it delivers it again
-//   doubt       its send was submitted more than once
+//   doubt       its send was submitted more than once, or was without an answer
+//               at a kill, so that the next process sent it again
 // in this order, or by nothing, which is a fault.
 //
 // Threads: one.
@@ -49,8 +49,9 @@ class Judge {
   // All of it, after the last record.
   struct Findings {
     Counts all;
-    // By the generation that was applied last when it was seen; what is lost,
-    // when it was sent.
+    // By the generation that was applied last when it was seen; what is lost
+    // or was in doubt, when it was sent; what a kill explains, when the process
+    // was started again.
     std::map<uint64_t, Counts> by_move;
     std::set<uint64_t> unended;  // generations
     uint64_t incarnations = 0;
@@ -66,19 +67,18 @@ class Judge {
   struct Message {
     uint32_t sent_in = 0;  // incarnations, from 1
     uint32_t handled_in = 0;
-    uint32_t at_move = 0;     // where it was sent
-    bool sent_again = false;  // by a later incarnation
+    uint32_t at_move = 0;  // where it was sent last
     bool in_doubt = false;
     bool settled = false;
   };
   // One more effect, which is explained at the end: a send's outcome may be
   // known only then.
   struct Second {
-    uint64_t number;
-    uint64_t at_move;
-    bool by_kill;
-    bool is_marked;
-    uint32_t ms;
+    uint64_t number = 0;
+    uint64_t at_move = 0;
+    uint32_t ms = 0;
+    uint32_t in_hand_before = 0;  // this incarnation; 0: it was not
+    bool is_marked = false;
   };
   Message& At(uint64_t number);
   void OnIntended(const Record& record);
@@ -93,6 +93,7 @@ class Judge {
   std::set<uint64_t> ended_;
   std::map<uint64_t, Counts> by_move_;
   std::vector<std::string> faults_;
+  std::vector<uint64_t> began_at_move_;  // by incarnation, from 1
   uint32_t incarnation_ = 0;
   uint64_t move_ = 0;
 };

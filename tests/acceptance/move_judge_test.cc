@@ -87,8 +87,10 @@ TEST_CASE("a second effect needs an explanation") {
     CHECK_FALSE(found.IsWell(true));
   }
   SECTION("it was in hand at a kill") {
-    const auto found = log.Send(0).Handle(0).Restart().Handle(0).End();
+    log.Send(0).Handle(0).Add(Step::kApplied, 2).Add(Step::kEnded, 2);
+    const auto found = log.Restart().Handle(0).End();
     CHECK(found.all.twice_by_kill == 1);
+    CHECK(found.by_move.at(2).twice_by_kill == 1);
     CHECK(found.IsWell(true));
   }
   SECTION("its completion was answered before the kill") {
@@ -99,8 +101,9 @@ TEST_CASE("a second effect needs an explanation") {
   SECTION("its send was without an answer at a kill") {
     log.Add(Step::kIntended, 0).Restart();
     const auto found = log.Send(0).Handle(0).Handle(0).End();
-    CHECK(found.all.twice_by_kill == 1);
-    CHECK(found.IsWell(true));
+    CHECK(found.all.twice_in_doubt == 1);
+    CHECK(found.IsWell(false));
+    CHECK_FALSE(found.IsWell(true));
   }
 }
 

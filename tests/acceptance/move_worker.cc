@@ -21,10 +21,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -108,6 +111,54 @@ Past Recall(const std::string& path, Effects* effects) {
   return past;
 }
 
+// Completes some of the deliveries and waits for the broker's answer: these
+// must not come again. One at a time, outside of the handlers: where settling
+// is by watermark, the answer may wait for other handlers.
+class Confirmer {
+ public:
+  explicit Confirmer(EventLog* log) : log_(log), thread_([this] { Run(); }) {}
+  ~Confirmer() {
+    {
+      const std::lock_guard lock(mu_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  // Takes it, unless it has one.
+  void Offer(uint64_t number, Delivery& delivery) {
+    const std::lock_guard lock(mu_);
+    if (number_.has_value() || stop_) return;
+    number_ = number;
+    delivery_ = std::move(delivery);
+    changed_.notify_all();
+  }
+
+ private:
+  void Run() {
+    std::unique_lock lock(mu_);
+    for (;;) {
+      changed_.wait(lock, [this] { return stop_ || number_.has_value(); });
+      if (!number_.has_value()) return;
+      lock.unlock();
+      if (delivery_.CompleteConfirmed(absl::Seconds(10)).ok()) {
+        log_->Write({.step = Step::kSettled, .number = *number_});
+      }
+      lock.lock();
+      delivery_ = Delivery();
+      number_.reset();
+    }
+  }
+
+  EventLog* const log_;
+  std::mutex mu_;
+  std::condition_variable changed_;
+  bool stop_ = false;
+  std::optional<uint64_t> number_;
+  Delivery delivery_;
+  std::thread thread_;
+};
+
 class Worker final : public LoadObserver {
  public:
   Worker(const Options& options, EventLog log)
@@ -147,6 +198,7 @@ class Worker final : public LoadObserver {
   std::optional<Setup> setup_;
   std::unique_ptr<Bus> bus_;
   std::unique_ptr<Receiver> receiver_;
+  std::optional<Confirmer> confirmer_;
   std::unique_ptr<Processor> processor_;
   std::unique_ptr<Load> load_;
   std::string input_;
@@ -170,6 +222,7 @@ absl::Status Worker::Open() {
   auto receiver = bus_->OpenReceiver(kQueue);
   if (!receiver.ok()) return receiver.status();
   receiver_ = *std::move(receiver);
+  confirmer_.emplace(&log_);
   ProcessorOptions processing;
   processing.concurrency = 8;
   processing.order = Order::kPerKey;
@@ -199,12 +252,7 @@ absl::Status Worker::Handle(Delivery& delivery) {
   log_.Write(record);
   effects_.OnHandled(number, false);
   log_.Write({.step = Step::kHandled, .number = number});
-  // Of some it is waited for: they must not come again.
-  if (number / options_.keys % 8 == 0) {
-    if (delivery.CompleteConfirmed(absl::Seconds(10)).ok()) {
-      log_.Write({.step = Step::kSettled, .number = number});
-    }
-  }
+  confirmer_->Offer(number, delivery);
   return absl::OkStatus();
 }
 
@@ -311,6 +359,7 @@ int Worker::Finish() {
   // Second copies may follow.
   absl::SleepFor(absl::Seconds(1));
   const absl::Status stopped = processor_->Stop(absl::Seconds(10));
+  confirmer_.reset();
   const absl::Status closed = receiver_->Close(absl::Seconds(10));
   Say("left {}", effects_.counts().lost);
   if (!stopped.ok()) return Fail("stop", stopped);
