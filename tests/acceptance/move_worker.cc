@@ -49,7 +49,7 @@ struct Options {
   std::string log;
   double rate = 2000;
   uint64_t keys = 500;
-  double wait_s = 60;
+  double wait_s = 120;
   bool dedupe = false;
   bool stale_config = false;
   bool verbose = false;
