@@ -19,6 +19,7 @@ import json
 import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -68,8 +69,14 @@ class Place:
             if not answer.startswith("ok"):
                 raise RuntimeError(f"proxy: {answer.strip()}")
 
-    def do(self, what):
-        self._ctx.broker_do(what, self.name)
+    def signal(self, number):
+        """Gives it to the broker at once, without starting a command first."""
+        os.killpg(self.broker["pid"], number)
+
+    def restart(self):
+        """Starts the broker again, when it has ended."""
+        self._ctx.broker_do("restart", self.name)
+        self.broker = json.loads(self._ctx.broker_do("describe", self.name))
 
 
 class Worker:
@@ -144,10 +151,13 @@ class Worker:
     def wait_ended(self, move, seconds):
         return self._wait(lambda: move in self.reports, seconds)
 
-    def kill(self, *more):
-        """kill -9, and a new one with the same files."""
+    def kill(self):
+        """kill -9."""
         self._process.kill()
         self._process.wait()
+
+    def start_again(self, *more):
+        """A new one with the same files."""
         self._start(*more)
         self.wait_ready()
 
@@ -166,28 +176,33 @@ class Worker:
 
 
 def disturb(kind, worker, place, rng, longest):
-    """One fault, from its beginning to its end; nothing stands still for
-    longer than that."""
+    """One fault; nothing stands still for longer than that. Yields when it has
+    begun, and ends when it is over."""
     what = kind.split()[0]
+    pause = rng.uniform(1, longest)
     if what == "kill":
+        worker.kill()
+        yield
         # The file that it starts with was edited before the move, or was not.
-        worker.kill(*rng.choice([(), ("--stale-config",)]))
+        worker.start_again(*rng.choice([(), ("--stale-config",)]))
     elif what == "stop":
-        place.do("pause")
-        time.sleep(rng.uniform(1, longest))
-        place.do("continue")
+        place.signal(signal.SIGSTOP)
+        yield
+        time.sleep(pause)
+        place.signal(signal.SIGCONT)
     elif what == "restart":
-        if rng.random() < 0.5:
-            place.do("kill")
-            time.sleep(rng.uniform(0, 2))
-        place.do("restart")
+        place.signal(rng.choice([signal.SIGKILL, signal.SIGTERM]))
+        yield
+        place.restart()
     elif rng.random() < 0.5:
         place.network("refuse")
-        time.sleep(rng.uniform(1, min(longest, 3)))
+        yield
+        time.sleep(pause)
         place.network("accept")
     else:
         place.network("hold")
-        time.sleep(rng.uniform(1, min(longest, 3)))
+        yield
+        time.sleep(pause)
         place.network("cut", "release")
 
 
@@ -208,9 +223,10 @@ def run_pair(ctx, program, name, pair, kinds, rng, dedupe):
         inside = True
         if kind != "none":
             time.sleep(rng.uniform(0, quickest))
-            inside = not worker.has_ended(number)
-            disturb(kind, worker, b if kind.endswith("B") else a, rng,
-                    1.5 if ctx.short else 5)
+            place = b if kind.endswith("B") else a
+            longest = 1.5 if ctx.short else 5 if kind.startswith("stop") else 3
+            for _ in disturb(kind, worker, place, rng, longest):
+                inside = not worker.has_ended(number)
         start = time.monotonic()
         ended = worker.wait_ended(number, MOVE_ENDS)
         took = time.monotonic() - start

@@ -21,17 +21,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "tests/acceptance/move_confirmer.h"
 #include "tests/acceptance/move_effects.h"
 #include "tests/acceptance/move_judge.h"
 #include "tests/acceptance/move_load.h"
@@ -110,54 +108,6 @@ Past Recall(const std::string& path, Effects* effects) {
   }
   return past;
 }
-
-// Completes some of the deliveries and waits for the broker's answer: these
-// must not come again. One at a time, outside of the handlers: where settling
-// is by watermark, the answer may wait for other handlers.
-class Confirmer {
- public:
-  explicit Confirmer(EventLog* log) : log_(log), thread_([this] { Run(); }) {}
-  ~Confirmer() {
-    {
-      const std::lock_guard lock(mu_);
-      stop_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  // Takes it, unless it has one.
-  void Offer(uint64_t number, Delivery& delivery) {
-    const std::lock_guard lock(mu_);
-    if (number_.has_value() || stop_) return;
-    number_ = number;
-    delivery_ = std::move(delivery);
-    changed_.notify_all();
-  }
-
- private:
-  void Run() {
-    std::unique_lock lock(mu_);
-    for (;;) {
-      changed_.wait(lock, [this] { return stop_ || number_.has_value(); });
-      if (!number_.has_value()) return;
-      lock.unlock();
-      if (delivery_.CompleteConfirmed(absl::Seconds(10)).ok()) {
-        log_->Write({.step = Step::kSettled, .number = *number_});
-      }
-      lock.lock();
-      delivery_ = Delivery();
-      number_.reset();
-    }
-  }
-
-  EventLog* const log_;
-  std::mutex mu_;
-  std::condition_variable changed_;
-  bool stop_ = false;
-  std::optional<uint64_t> number_;
-  Delivery delivery_;
-  std::thread thread_;
-};
 
 class Worker final : public LoadObserver {
  public:
