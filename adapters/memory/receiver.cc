@@ -122,7 +122,8 @@ bool MemoryReceiver::Step() {
     return false;
   }
   if (queue_->options().sessions) TellLanes();
-  if (draining_) {
+  DeliverLate();
+  if (draining_ && late_.empty()) {
     draining_ = false;
     sink_->OnDrained();
   }
@@ -147,6 +148,7 @@ void MemoryReceiver::TellLanes() {
     if (event.state == LaneState::kOpened) {
       lanes_[lane] = event.epoch;
     } else {
+      DropLate(lane);
       lanes_.erase(lane);
       lane_credit_.erase(lane);
     }
@@ -178,13 +180,46 @@ void MemoryReceiver::DeliverLane(uint32_t lane) {
   if (!credit->any()) return;
   inbound_.clear();
   queue_->Take(&consumer_, lane, kBatch, credit, &inbound_);
+  if (inbound_.empty()) return;
+  const Nanos delay = connection_->broker().delay();
+  if (delay > 0 || !late_.empty()) {
+    const Nanos due = absl::ToUnixNanos(connection_->broker().Steady()) + delay;
+    for (Inbound& inbound : inbound_) {
+      late_.emplace_back(due, std::move(inbound));
+    }
+  } else {
+    sink_->OnDeliveries(inbound_);
+  }
+  inbound_.clear();
+}
+
+void MemoryReceiver::DeliverLate() {
+  if (late_.empty()) return;
+  const Nanos steady = absl::ToUnixNanos(connection_->broker().Steady());
+  inbound_.clear();
+  while (!late_.empty() && late_.front().first <= steady) {
+    inbound_.push_back(std::move(late_.front().second));
+    late_.pop_front();
+  }
   if (!inbound_.empty()) sink_->OnDeliveries(inbound_);
   inbound_.clear();
 }
 
+void MemoryReceiver::DropLate(uint32_t lane) {
+  std::erase_if(late_, [&](const auto& late) {
+    const Inbound& inbound = late.second;
+    if (static_cast<uint32_t>(inbound.token.lane) != lane) return false;
+    Credit* const credit = CreditOf(lane);
+    credit->messages += 1;
+    credit->bytes += inbound.message.size_estimate();
+    return true;
+  });
+}
+
 Nanos MemoryReceiver::Due() {
-  if (state_ != State::kOpen || !queue_->timed()) return kNever;
-  return queue_->NextDue();
+  if (state_ != State::kOpen) return kNever;
+  const Nanos late = late_.empty() ? kNever : late_.front().first;
+  return queue_->timed() ? std::min(late, queue_->NextDue()) : late;
 }
 
 absl::Status MemoryReceiver::TakeDeferred(const driver::Request& request,
@@ -200,6 +235,7 @@ absl::Status MemoryReceiver::TakeDeferred(const driver::Request& request,
 }
 
 void MemoryReceiver::Leave(bool lost) {
+  late_.clear();  // the queue has them again
   if (queue_ != nullptr) queue_->Detach(&consumer_, lost);
 }
 

@@ -4,10 +4,12 @@
 #define TIELINE_ADAPTERS_MEMORY_RECEIVER_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapters/memory/connection.h"
@@ -44,6 +46,10 @@ class MemoryReceiver final : public driver::ReceiverDriver, public Handle {
   // True when there may be more.
   bool Deliver();
   void DeliverLane(uint32_t lane);
+  // Delivers what a slow broker held back, when its time has come.
+  void DeliverLate();
+  // The same was taken from a lane that is closed: it is not delivered.
+  void DropLate(uint32_t lane);
   Credit* CreditOf(uint32_t lane);
   void Leave(bool lost);
   void CloseWith(const absl::Status& why);
@@ -59,6 +65,7 @@ class MemoryReceiver final : public driver::ReceiverDriver, public Handle {
   std::map<uint32_t, uint32_t> lanes_;  // open ones, with their epochs
   std::vector<std::string> accepting_;  // asked for before it was open
   std::vector<driver::Inbound> inbound_;
+  std::deque<std::pair<Nanos, driver::Inbound>> late_;  // when, what
   std::vector<driver::Settled> settled_;
   std::vector<driver::Settled> telling_;
 };

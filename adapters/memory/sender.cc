@@ -47,6 +47,7 @@ size_t MemorySender::Submit(std::span<const Outbound> batch, bool atomic) {
       outcomes_.push_back(refusal_);
       outcomes_.back().cookie = one.cookie;
     }
+    HoldBack();
     return batch.size();
   }
   if (entity_.queue != nullptr) {
@@ -58,7 +59,18 @@ size_t MemorySender::Submit(std::span<const Outbound> batch, bool atomic) {
     refusing_ = true;
     refusal_ = outcomes_.back();
   }
+  HoldBack();
   return batch.size();
+}
+
+void MemorySender::HoldBack() {
+  const Nanos delay = connection_->broker().delay();
+  if (delay <= 0 && delayed_.empty()) return;
+  const Nanos due = absl::ToUnixNanos(connection_->broker().Steady()) + delay;
+  for (Outcome& outcome : outcomes_) {
+    delayed_.emplace_back(due, std::move(outcome));
+  }
+  outcomes_.clear();
 }
 
 void MemorySender::Close() {
@@ -104,13 +116,8 @@ bool MemorySender::Step() {
 }
 
 void MemorySender::Tell() {
-  const Nanos delay = connection_->broker().delay();
-  if (delay > 0 || !delayed_.empty()) {
+  if (!delayed_.empty()) {
     const Nanos steady = absl::ToUnixNanos(connection_->broker().Steady());
-    for (Outcome& outcome : outcomes_) {
-      delayed_.emplace_back(steady + delay, std::move(outcome));
-    }
-    outcomes_.clear();
     while (!delayed_.empty() && delayed_.front().first <= steady) {
       outcomes_.push_back(std::move(delayed_.front().second));
       delayed_.pop_front();

@@ -32,6 +32,8 @@ class MemorySender final : public driver::SenderDriver, public Handle {
   enum class State : uint8_t { kOpening, kOpen, kClosing, kClosed };
 
   void Open();
+  // Makes answers late when the broker is slow, and keeps their order.
+  void HoldBack();
   void Tell();
   void GiveUp(const absl::Status& why);
   void CloseWith(const absl::Status& why);

@@ -5,8 +5,10 @@
 #include <future>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/support/catch.h"
 #include "tieline/bus.h"
 #include "tieline/memory.h"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr absl::Duration kSoon = absl::Seconds(20);
 constexpr absl::Duration kNow = absl::Milliseconds(50);
+constexpr std::chrono::milliseconds kUnanswered{50};
 
 struct Rig {
   Rig() {
@@ -59,6 +62,16 @@ struct Rig {
   }
   size_t Active(const std::string& entity) const {
     return broker->Inspect(entity)->active;
+  }
+  // Waits until that many are there.
+  void AwaitActive(const std::string& entity, size_t wanted) const {
+    const absl::Time last = absl::Now() + kSoon;
+    while (absl::Now() < last) {
+      const auto state = broker->Inspect(entity);
+      if (state.ok() && state->active >= wanted) return;
+      std::this_thread::yield();
+    }
+    FAIL("there are fewer than " << wanted << " messages in " << entity);
   }
 
   ManualClock clock;
@@ -201,6 +214,139 @@ TEST_CASE("a broker that refuses connections is found again when it stops") {
   CHECK(sender->WaitOpen(kSoon).ok());
   CHECK(sender->Send(Message("after all")).ok());
   CHECK(rig.Active("q") == 1);
+}
+
+TEST_CASE("answers of a slow broker come late, by its own clock") {
+  Rig rig;
+  rig.broker->Delay(absl::Seconds(5));
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  REQUIRE(sender->WaitOpen(kSoon).ok());
+  auto sent = std::async(std::launch::async,
+                         [&] { return sender->Send(Message("late")); });
+  rig.AwaitActive("q", 1);  // the broker has it, and has not said so
+  rig.clock.Advance(absl::Seconds(4));
+  CHECK(sent.wait_for(kUnanswered) == std::future_status::timeout);
+  rig.clock.Advance(absl::Seconds(2));
+  CHECK(sent.get().ok());
+  rig.broker->Delay(absl::ZeroDuration());
+  CHECK(sender->Send(Message("at once")).ok());
+  CHECK(rig.Take("q", 2) == Bodies{"late", "at once"});
+}
+
+TEST_CASE("deliveries of a slow broker come late, locked meanwhile") {
+  Rig rig;
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  REQUIRE(sender->Send(Message("1")).ok());
+  REQUIRE(sender->Send(Message("2")).ok());
+  rig.broker->Delay(absl::Seconds(5));
+  auto receiver = *rig.bus->OpenReceiver(rig.Url("q"));
+  CHECK(absl::IsDeadlineExceeded(receiver->Receive(kNow).status()));
+  CHECK(rig.broker->Inspect("q")->locked == 2);
+  rig.broker->Delay(absl::ZeroDuration());
+  REQUIRE(sender->Send(Message("3")).ok());
+  CHECK(absl::IsDeadlineExceeded(receiver->Receive(kNow).status()));
+  rig.clock.Advance(absl::Seconds(6));
+  for (const char* body : {"1", "2", "3"}) {
+    auto delivery = receiver->Receive(kSoon);
+    REQUIRE(delivery.ok());
+    CHECK(delivery->message().body_view() == body);
+    CHECK(delivery->Complete().ok());
+  }
+}
+
+TEST_CASE("what a slow broker was about to deliver is the next receiver's") {
+  Rig rig;
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  REQUIRE(sender->Send(Message("one")).ok());
+  rig.broker->Delay(absl::Seconds(5));
+  auto receiver = *rig.bus->OpenReceiver(rig.Url("q"));
+  CHECK(absl::IsDeadlineExceeded(receiver->Receive(kNow).status()));
+  REQUIRE(receiver->Close(kSoon).ok());
+  CHECK(rig.Active("q") == 1);
+  rig.broker->Delay(absl::ZeroDuration());
+  CHECK(rig.Take("q", 1) == Bodies{"one"});
+}
+
+TEST_CASE("answers keep their order when a broker gets faster") {
+  Rig rig;
+  rig.broker->Delay(absl::Seconds(5));
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  REQUIRE(sender->WaitOpen(kSoon).ok());
+  auto first = std::async(std::launch::async,
+                          [&] { return sender->Send(Message("first")); });
+  rig.AwaitActive("q", 1);
+  rig.broker->Delay(absl::ZeroDuration());
+  auto second = std::async(std::launch::async,
+                           [&] { return sender->Send(Message("second")); });
+  rig.AwaitActive("q", 2);
+  CHECK(second.wait_for(kUnanswered) == std::future_status::timeout);
+  rig.clock.Advance(absl::Seconds(6));
+  CHECK(first.get().ok());
+  CHECK(second.get().ok());
+}
+
+TEST_CASE("a send whose late answer is lost is there, and is sent again") {
+  Rig rig;
+  rig.broker->Delay(absl::Seconds(5));
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  REQUIRE(sender->WaitOpen(kSoon).ok());
+  auto sent = std::async(std::launch::async,
+                         [&] { return sender->Send(Message("twice")); });
+  rig.AwaitActive("q", 1);
+  rig.broker->DropConnections();
+  while (sent.wait_for(kUnanswered) != std::future_status::ready) {
+    rig.clock.Advance(absl::Seconds(1));
+  }
+  const SendResult result = sent.get();
+  CHECK(result.ok());
+  CHECK(result.attempts == 2);
+  rig.broker->Delay(absl::ZeroDuration());
+  CHECK(rig.Take("q", 2) == Bodies{"twice", "twice"});
+}
+
+TEST_CASE("what a dropped connection had in hand is delivered again first") {
+  Rig rig;
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  for (const char* body : {"1", "2", "3"}) {
+    REQUIRE(sender->Send(Message(body)).ok());
+  }
+  auto receiver = *rig.bus->OpenReceiver(rig.Url("q"), {.credit = 2});
+  auto before = receiver->ReceiveBatch(2, kSoon);
+  REQUIRE(before.ok());
+  rig.broker->DropConnections();
+  std::string order;
+  while (order.size() < 3) {
+    rig.clock.Advance(absl::Seconds(1));  // until it may connect again
+    auto again = receiver->Receive(kNow);
+    if (!again.ok()) continue;
+    order += again->message().body_view();
+    CHECK(again->attempts() == (order.size() < 3 ? 1 : 0));
+    REQUIRE(again->Complete().ok());
+  }
+  CHECK(order == "123");
+  REQUIRE(receiver->Flush(kSoon).ok());
+  for (Delivery& stale : *before) CHECK(absl::IsAborted(stale.Complete()));
+  CHECK(rig.broker->Inspect("q")->depth() == 0);
+}
+
+TEST_CASE("a stalled broker answers everything once it goes on") {
+  Rig rig;
+  auto sender = *rig.bus->OpenSender(rig.Url("q"));
+  auto receiver = *rig.bus->OpenReceiver(rig.Url("q"));
+  REQUIRE(sender->Send(Message("before")).ok());
+  auto first = receiver->Receive(kSoon);
+  REQUIRE(first.ok());
+  rig.broker->Stall(true);
+  auto sent = std::async(std::launch::async,
+                         [&] { return sender->Send(Message("meanwhile")); });
+  CHECK(sent.wait_for(kUnanswered) == std::future_status::timeout);
+  CHECK(absl::IsDeadlineExceeded(
+      first->CompleteConfirmed(absl::Milliseconds(50))));
+  rig.broker->Stall(false);
+  CHECK(sent.get().ok());
+  auto second = receiver->Receive(kSoon);
+  REQUIRE(second.ok());
+  CHECK(second->message().body_view() == "meanwhile");
 }
 
 TEST_CASE("a processor gets what comes after a thread received by itself") {

@@ -134,7 +134,9 @@ class Broker : public std::enable_shared_from_this<Broker> {
   virtual void DropConnections() = 0;
   // Nothing is answered or delivered.
   virtual void Stall(bool stall) = 0;
-  // Outcomes come this much later (on the broker's clock).
+  // Outcomes of sends and deliveries come this much later (on the broker's
+  // clock), in their order. What is on its way is the broker's: a message that
+  // nobody was told of is there, one that is being delivered is locked.
   virtual void Delay(absl::Duration delay) = 0;
   // The next `count` sends to the entity fare so. `wait` is told with kBusy.
   // kNotFound.
