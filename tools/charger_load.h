@@ -1,50 +1,75 @@
-// A load that checks itself: simulated charging stations send messages in the
-// manner of OCPP 1.6J, and a receiver finds out whether all came, once and in
-// order. For `tieline demo`.
+// The load of `tieline demo`: simulated charging stations that send messages in
+// the manner of OCPP 1.6J. What was sent, and what came of it, is in a Ledger.
 #ifndef TIELINE_TOOLS_CHARGER_LOAD_H_
 #define TIELINE_TOOLS_CHARGER_LOAD_H_
 
 #include <atomic>
 #include <cstdint>
-#include <map>
-#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "tieline/bus.h"
+#include "tools/ledger.h"
 
 namespace tieline::tools {
 
-// Makes the messages: round robin over the chargers, each numbered per charger.
+// A charger's message: which charger, and its how manieth.
+struct ChargerCall {
+  uint32_t charger = 0;
+  uint64_t number = 0;  // from 0
+
+  friend bool operator==(const ChargerCall&, const ChargerCall&) = default;
+};
+
+// Both are made from the call alone, so that an altered message is found out.
+std::string KeyOf(uint32_t charger);
+std::string BodyOf(const ChargerCall& call);
+
+// Makes the messages: round robin over the chargers.
 // Threads: one.
 class ChargerSource {
  public:
   explicit ChargerSource(uint32_t chargers) : next_(chargers) {}
-  Message Next();
+  ChargerCall NextCall();
   uint64_t made() const { return made_; }
 
  private:
   std::vector<uint64_t> next_;  // number of each charger's next message
   uint64_t made_ = 0;
 };
+Message MessageFor(const ChargerCall& call);
 
-// Checks what arrives. Threads: any.
-class ChargerCheck {
+// Chargers that send at a rate, whatever the broker does: those of a key are
+// many on their way when it is slow. Threads: each function from any; it has a
+// thread of its own.
+class ChargerFleet {
  public:
-  struct Counts {
-    uint64_t received = 0;    // first copies
-    uint64_t duplicates = 0;  // further copies of a message
-    uint64_t out_of_order = 0;
-    uint64_t malformed = 0;
+  struct Options {
+    uint32_t chargers = 200;
+    double rate = 2000;  // messages a second, all chargers together
   };
-  void Add(const Message& message);
-  Counts counts() const;
+
+  // Begins at once. Both outlive it, and the ledger outlives the sender.
+  ChargerFleet(const Options& options, Sender* sender, Ledger* ledger);
+  // Stop.
+  ~ChargerFleet();
+  ChargerFleet(const ChargerFleet&) = delete;
+  ChargerFleet& operator=(const ChargerFleet&) = delete;
+
+  // No more messages are made; those on their way are not waited for.
+  void Stop();
 
  private:
-  mutable std::mutex mu_;
-  std::map<std::string, uint64_t, std::less<>> expected_;  // by key
-  Counts counts_;
+  void Run();
+  // Waits while the sender has no room.
+  void Send(const ChargerCall& call);
+
+  const Options options_;
+  Sender* const sender_;
+  Ledger* const ledger_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;  // last: it uses the others
 };
 
 }  // namespace tieline::tools

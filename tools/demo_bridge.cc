@@ -78,7 +78,7 @@ absl::Status DemoBridge::Start(Ledger* ledger) {
   TIELINE_ASSIGN_OR_RETURN(Config config, Read());
   const RouteConfig route = config.routes.front();
   BusOptions options;
-  options.reconnect.max_delay = absl::Milliseconds(500);
+  options.reconnect.max_delay = absl::Milliseconds(250);
   TIELINE_ASSIGN_OR_RETURN(bus_,
                            Bus::Open(std::move(config), std::move(options)));
   TIELINE_ASSIGN_OR_RETURN(sender_, bus_->OpenSender(kObservations));
@@ -109,6 +109,14 @@ std::optional<MoveReport> DemoBridge::move() const {
     if (report.generation >= generation_) return std::move(report);
   }
   return std::nullopt;
+}
+
+uint64_t DemoBridge::Resent() const {
+  uint64_t resent = 0;
+  for (const SenderMetrics& sender : bus_->metrics().senders) {
+    resent += sender.resent;
+  }
+  return resent;
 }
 
 std::string DemoBridge::QueueInConfig() const {

@@ -55,6 +55,8 @@ class DemoBridge {
   absl::StatusOr<std::vector<PlannedMove>> MoveToFresh();
   // How far the move is; nothing before there is one.
   std::optional<MoveReport> move() const;
+  // Sends that the sender made again, since their answers were lost.
+  uint64_t Resent() const;
   // What the config says of the queue now.
   std::string QueueInConfig() const;
   // Messages that a broker has, whatever their queue; dead letters too.

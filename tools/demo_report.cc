@@ -103,10 +103,11 @@ std::string ToText(const DemoResult& result) {
   text += fmt::format(
       "\nCounted by the demo's own ledger:\n"
       "  sent {}, accepted {}, handled {}; left at the brokers {}\n"
+      "  (sent again, since an answer was lost: {})\n"
       "  lost {}, duplicates {}, order violations {}\n",
       Grouped(ledger.sent), Grouped(ledger.accepted), Grouped(ledger.handled),
-      Grouped(result.left), Grouped(ledger.lost), Grouped(ledger.duplicates),
-      Grouped(ledger.order_violations));
+      Grouped(result.left), Grouped(result.resent), Grouped(ledger.lost),
+      Grouped(ledger.duplicates), Grouped(ledger.order_violations));
   return text;
 }
 
@@ -121,6 +122,7 @@ std::string ToJsonLine(const DemoResult& result) {
               {"move", result.move.has_value() ? control::ToJson(*result.move)
                                                : Json(nullptr)},
               {"ledger", LedgerJson(result.ledger)},
+              {"resent", result.resent},
               {"left", result.left}}) +
          "\n";
 }

@@ -27,6 +27,8 @@ struct DemoResult {
   std::vector<DemoPart> parts;
   std::optional<MoveReport> move;  // nothing: it did not come to that
   Ledger::Counts ledger;
+  // Sends that the sender made again, by its own count.
+  uint64_t resent = 0;
   // Messages that are still at one of the brokers.
   uint64_t left = 0;
 

@@ -58,7 +58,8 @@ struct Commands {
     Add("store", "Check or repair a state file", MakeStore);
     Add("capabilities", "Say what the broker of a queue can do",
         MakeCapabilities);
-    Add("demo", "Watch a relay at work, without any broker", MakeDemo);
+    Add("demo", "Watch a queue leave its sick broker, without any broker",
+        MakeDemo);
     completion = app.add_subcommand("completion", "Print shell completion");
     completion->add_option("SHELL", shell, "bash or zsh")
         ->required()

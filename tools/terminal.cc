@@ -7,8 +7,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace tieline::tools {
+namespace {
+
+void Put(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace
 
 bool IsTerminal() {
   const char* term = std::getenv("TERM");
@@ -70,8 +79,16 @@ void LiveTable::Draw(const std::vector<std::vector<std::string>>& rows) {
     if (drawn_lines_ > 0) out.erase(0, out.find('\n') + 1);
   }
   drawn_lines_ = rows.size() + 1;
-  std::fwrite(out.data(), 1, out.size(), stdout);
-  std::fflush(stdout);
+  Put(out);
+}
+
+void LiveTable::Say(const std::string& line) {
+  std::string out;
+  if (IsTerminal() && drawn_lines_ > 0) {
+    // The table is drawn anew below the line.
+    out = fmt::format("\x1b[{}A\x1b[J", std::exchange(drawn_lines_, 0));
+  }
+  Put(out + line + "\n");
 }
 
 }  // namespace tieline::tools

@@ -26,6 +26,8 @@ class LiveTable {
   std::string Render(const std::vector<std::vector<std::string>>& rows);
   // Draws to standard output: in place on a terminal, else appended.
   void Draw(const std::vector<std::vector<std::string>>& rows);
+  // A line that stays, above the table.
+  void Say(const std::string& line);
 
  private:
   std::vector<std::string> heads_;

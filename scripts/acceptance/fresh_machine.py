@@ -97,7 +97,7 @@ def run(ctx):
     code, seconds, output = inside(ctx, target, "scripts/demo")
     demo_ok = code == 0
     figures["demo"] = f"exit code {code} in {seconds} s"
-    lost = re.findall(r"\b(\d+) lost\b", output)
+    lost = re.findall(r"\blost (\d+)\b", output)
     figures["demo lost"] = int(lost[-1]) if lost else "not said"
     demo_ok = demo_ok and figures["demo lost"] == 0
     if code:
