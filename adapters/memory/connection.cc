@@ -127,16 +127,10 @@ Progress MemoryConnection::Run(absl::Time now) {
   if (bell_->TakeRing()) {
     for (Handle* handle : handles_) MarkReady(handle);
   }
-  // Times at the broker are by its own clock, which need not be the caller's.
-  absl::Duration wait = absl::InfiniteDuration();
-  for (Handle* handle : handles_) {
-    const Nanos due = handle->Due();
-    if (due == kNever) continue;
-    const absl::Duration ahead = absl::FromUnixNanos(due) - broker_->Steady();
-    if (ahead <= absl::ZeroDuration()) MarkReady(handle);
-    wait = std::min(wait, ahead);
-  }
+  absl::Duration wait = MarkDue();
   progress.worked |= RunHandles();
+  // What a slow broker began to hold back just now.
+  if (broker_->delay() > 0) wait = std::min(wait, MarkDue());
   for (auto& [cookie, request] : std::exchange(asked_, {})) {
     Reply reply = Answer(request);
     reply.cookie = cookie;
@@ -149,6 +143,19 @@ Progress MemoryConnection::Run(absl::Time now) {
   }
   progress.next = now + wait;
   return progress;
+}
+
+// Times at the broker are by its own clock, which need not be the caller's.
+absl::Duration MemoryConnection::MarkDue() {
+  absl::Duration wait = absl::InfiniteDuration();
+  for (Handle* handle : handles_) {
+    const Nanos due = handle->Due();
+    if (due == kNever) continue;
+    const absl::Duration ahead = absl::FromUnixNanos(due) - broker_->Steady();
+    if (ahead <= absl::ZeroDuration()) MarkReady(handle);
+    wait = std::min(wait, ahead);
+  }
+  return wait;
 }
 
 bool MemoryConnection::RunHandles() {

@@ -72,6 +72,8 @@ class MemoryConnection final : public driver::Connection {
 
   void Begin();
   void End(const absl::Status& why, bool in_order);
+  // Has those run that are due; returns how long it is until the next is.
+  absl::Duration MarkDue();
   bool RunHandles();
   driver::Reply Answer(driver::Request& request);
 

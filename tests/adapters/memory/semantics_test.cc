@@ -254,6 +254,23 @@ TEST_CASE("deliveries of a slow broker come late, locked meanwhile") {
   }
 }
 
+TEST_CASE("a slow broker answers and delivers without anything else to do") {
+  memory::Register();
+  auto broker = *memory::Broker::Create("slow-by-itself");
+  auto bus = *Bus::Open(Config{});
+  constexpr char kUrl[] = "memory://slow-by-itself/q";
+  auto sender = *bus->OpenSender(kUrl);
+  REQUIRE(sender->WaitOpen(kSoon).ok());
+  broker->Delay(absl::Milliseconds(20));
+  CHECK(sender->Send(Message("one"), {.timeout = kSoon}).ok());
+  auto receiver = *bus->OpenReceiver(kUrl);
+  auto delivery = receiver->Receive(kSoon);
+  REQUIRE(delivery.ok());
+  CHECK(delivery->Complete().ok());
+  CHECK(receiver->Flush(kSoon).ok());
+  memory::Broker::Remove("slow-by-itself");
+}
+
 TEST_CASE("what a slow broker was about to deliver is the next receiver's") {
   Rig rig;
   auto sender = *rig.bus->OpenSender(rig.Url("q"));
