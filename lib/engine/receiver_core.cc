@@ -32,6 +32,7 @@ void Add(const ReceiverMetrics& leg, ReceiverMetrics* sum) {
   sum->abandoned += leg.abandoned;
   sum->dead_lettered += leg.dead_lettered;
   sum->stale += leg.stale;
+  sum->suppressed += leg.suppressed;
 }
 
 }  // namespace
