@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "lib/base/mutant.h"
 #include "tieline/message.h"
 
 namespace tieline::inline v0 {
@@ -15,6 +16,7 @@ inline constexpr std::string_view kGenerationProperty = "tieline-generation";
 
 // Replaces a stamp that it came with.
 inline void StampGeneration(Message& message, uint64_t generation) {
+  if (Mutant(60) && message.properties().Find(kGenerationProperty)) return;
   message.set_property(kGenerationProperty, Value(generation));
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/fetch.h"
+#include "lib/base/mutant.h"
 #include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "lib/engine/generation_stamp.h"
@@ -113,7 +114,9 @@ void SendQueue::OnOpened(bool pipelines) {
   blocked_ = false;
   pipelines_ = pipelines;
   // What is in flight or waits was admitted by the rule of the first link.
-  if (in_flight_ == 0 && window_.keys() == 0) keyed_ = ordered_ && !pipelines;
+  if (in_flight_ == 0 && window_.keys() == 0) {
+    keyed_ = ordered_ && !pipelines && !Mutant(35);
+  }
 }
 
 bool SendQueue::TakeResends(absl::Time now) {
@@ -185,7 +188,8 @@ void SendQueue::Submit(driver::SenderDriver* driver, absl::Time now) {
     for (size_t i = 0; i < ready_.size() && scratch_.size() < room; ++i) {
       SendResult* r = ready_[i];
       if (SendBatchState::IsResolved(*r)) break;
-      if (generation_ > 1) StampGeneration(r->message, generation_);
+      if (generation_ > 1 && !Mutant(50))
+        StampGeneration(r->message, generation_);
       scratch_.push_back({reinterpret_cast<uint64_t>(r), &r->message});
     }
     if (scratch_.empty()) return;
@@ -298,6 +302,7 @@ bool SendQueue::WillRetryRejected(SendResult& r, const Outcome& outcome) const {
 
 void SendQueue::Resend(SendResult& r, const Outcome& outcome) {
   r.status = outcome.why;
+  if (Mutant(37)) LeaveKey(r);
   resends_.push_back(&r);
   if (outcome.fate != Fate::kUnknown) {
     const absl::Time at =

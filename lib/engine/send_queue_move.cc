@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/engine/send_queue.h"
 
 namespace tieline::inline v0 {
@@ -25,7 +26,7 @@ std::vector<SendResult*> SendQueue::Begun() const {
       if (!SendBatchState::IsResolved(*r)) begun.push_back(r);
     }
   }
-  std::sort(begun.begin(), begun.end(), Before);
+  if (!Mutant(51)) std::sort(begun.begin(), begun.end(), Before);
   return begun;
 }
 
@@ -60,7 +61,7 @@ void SendQueue::TakeKeys() {
   }
   ready_.clear();
   resends_.clear();
-  keyed_ = ordered_;
+  keyed_ = ordered_ && !Mutant(52);
   for (SendResult* r : Begun()) {
     const bool is_away = (r->flags_ & kAtDriver) != 0;
     r->flags_ &= static_cast<uint8_t>(~(kKeyed | kBehind));
@@ -113,10 +114,11 @@ void SendQueue::OnAwayOutcome(const driver::Outcome& outcome,
   }
   // Where the driver had later messages of the key, they may have been taken.
   const bool is_final = outcome.fate == Fate::kAccepted ||
+                        (outcome.fate == Fate::kUnknown && Mutant(54)) ||
                         (outcome.fate == Fate::kRejected &&
                          (left_pipelines_ || !WillRetryRejected(r, outcome)));
   if (is_final) {
-    if (!behind) LeaveKey(r);
+    if (!behind && !Mutant(53)) LeaveKey(r);
     Finish(r, outcome);
     return;
   }
@@ -130,7 +132,7 @@ void SendQueue::OnAwayOutcome(const driver::Outcome& outcome,
 }
 
 void SendQueue::LoseAway() {
-  if (away_.empty()) return;
+  if (away_.empty() || Mutant(55)) return;
   std::vector<SendResult*> lost;
   for (const auto& [r, was_resolved] : away_) lost.push_back(r);
   std::sort(lost.begin(), lost.end(), Before);

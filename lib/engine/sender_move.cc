@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/status.h"
 #include "lib/engine/sender_core.h"
 
@@ -104,7 +105,7 @@ bool SenderCore::GoOn(SenderLeg& leg) {
     generation = next_generation_;
   }
   if (next == nullptr) return false;
-  in_hand_.SetGeneration(generation);
+  if (!Mutant(56)) in_hand_.SetGeneration(generation);
   if (next.get() == &leg) return false;
   TakeAway();
   TakeIncoming();
@@ -117,7 +118,7 @@ bool SenderCore::GoOn(SenderLeg& leg) {
     MutexLock lock(&mu_);
     if (legs_.empty()) return false;  // closed meanwhile: it ends here
     move_counts_.in_flight += away;
-    left_ = away > 0 ? home_ : nullptr;
+    left_ = away > 0 && !Mutant(57) ? home_ : nullptr;
     if (home_->link().closed()) next->link().Refuse();
     home_ = next;
     at_home_.store(next.get(), std::memory_order_release);
@@ -173,7 +174,7 @@ void SenderCore::OnLeftLegOutcomes(SenderLeg& leg,
   {
     MutexLock lock(&mu_);
     // Nobody waits for them where the home is down, or the leg was cut.
-    if (left_.get() != &leg || home_is_down_) return;
+    if (left_.get() != &leg || home_is_down_ || Mutant(58)) return;
     from_away_.insert(from_away_.end(), outcomes.begin(), outcomes.end());
     stirred_.store(true, std::memory_order_release);
   }
@@ -188,7 +189,7 @@ void SenderCore::OnLeftLegDown(SenderLeg& leg) {
       left_.reset();
       ends = home_is_down_;
       if (!ends) {
-        away_over_ = true;
+        away_over_ = !Mutant(59);
         stirred_.store(true, std::memory_order_release);
       }
     }

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/status.h"
 #include "lib/move/queue_move.h"
 
@@ -136,11 +137,12 @@ void QueueMove::ReconcileSender(SenderEntry& entry, const MoveWants& wants,
   if (entry.generation != present.generation &&
       at_present != entry.legs.end()) {
     entry.generation = present.generation;
-    core->GoTo(at_present->second, present.generation);
+    if (!Mutant(82)) core->GoTo(at_present->second, present.generation);
   }
-  core->Hold(waits);
+  if (waits || !Mutant(77)) core->Hold(waits);
   std::erase_if(entry.legs, [&](const auto& leg) {
     if (wanted.contains(leg.first) || core->IsAt(*leg.second)) return false;
+    if (Mutant(80)) return false;
     leg.second->Leave();
     return true;
   });
@@ -180,18 +182,20 @@ void QueueMove::ReconcileReceiver(ReceiverEntry& entry,
       }
       leg = host_->MakeReceiverLeg(*std::move(endpoint), std::move(queue),
                                    core->options(), core->NextNumber());
-      leg->SetGate(std::static_pointer_cast<QueueMove>(shared_from_this()),
-                   place);
+      if (!Mutant(78)) {
+        leg->SetGate(std::static_pointer_cast<QueueMove>(shared_from_this()),
+                     place);
+      }
       if (!core->AddLeg(leg)) continue;
     }
-    leg->SetCredit(has_credit);
+    leg->SetCredit(has_credit && !(Mutant(79) && place != present));
     leg->JudgeAgain();
   }
   if (const auto home = entry.legs.find(present); home != entry.legs.end()) {
     core->SetHome(home->second);
   }
   std::erase_if(entry.legs, [&](const auto& leg) {
-    if (wanted.contains(leg.first)) return false;
+    if (wanted.contains(leg.first) || Mutant(81)) return false;
     core->DropLeg(leg.second);
     return true;
   });

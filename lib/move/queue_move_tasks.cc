@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/permanent.h"
 #include "lib/base/status.h"
 #include "lib/move/queue_move.h"
@@ -150,7 +151,7 @@ bool QueueMove::WorkPrepare(absl::Time now) {
     SetStatus(error);
     const uint64_t generation = p.binding.generation;
     Feed(move_event::PrepareFailed{generation});
-    Feed(move_event::Undo{});
+    if (!Mutant(70)) Feed(move_event::Undo{});
     return true;
   }
   By(std::min(now + kAskAgain, p.give_up_at));
@@ -226,7 +227,7 @@ bool QueueMove::WorkSwitch(absl::Time now) {
     if (core == nullptr || core->ended()) continue;
     const auto leg = entry.legs.find(present);
     const bool there = leg != entry.legs.end() && core->IsAt(*leg->second);
-    if (there && core->away() == 0) continue;
+    if (there && (core->away() == 0 || Mutant(72))) continue;
     all = false;
     if (now >= cut_at_) core->CutAway();
   }
@@ -289,7 +290,8 @@ bool QueueMove::WorkWaits(absl::Time now) {
     return true;
   }
   for (const auto& [generation, waiting] : retiring_) {
-    if (now >= waiting.until && IsIdleAt(waiting.binding.place)) {
+    if ((now >= waiting.until || Mutant(73)) &&
+        IsIdleAt(waiting.binding.place)) {
       Feed(move_event::RetireOver{generation});
       return true;
     }
@@ -399,8 +401,8 @@ void QueueMove::OnProofAnswer(uint64_t generation, const driver::Reply& reply,
   }
   proof.silent_since = absl::InfiniteFuture();
   const PlaceId place = proof.binding.place;
-  const bool empty =
-      reply.count == 0 && IsIdleAt(place) && received == ReceivedAt(place);
+  const bool empty = (reply.count == 0 || Mutant(74)) && IsIdleAt(place) &&
+                     received == ReceivedAt(place);
   if (!empty) {
     proof.confirmed = 0;
     return;
@@ -428,7 +430,7 @@ bool QueueMove::WorkProofs(absl::Time now) {
     MutexLock lock(&mu_);
     quiet_period = options_.quiet_period;
     dead_after = options_.dead_after;
-    proceeds = options_.when_dead == WhenDead::kProceed;
+    proceeds = options_.when_dead == WhenDead::kProceed || Mutant(75);
   }
   for (auto& [generation, proof] : proofs_) {
     const PlaceId place = proof.binding.place;

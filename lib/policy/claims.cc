@@ -2,23 +2,29 @@
 
 #include <utility>
 
+#include "lib/base/mutant.h"
+
 namespace tieline::inline v0 {
 
 bool Claims::Join(std::string_view id, uint64_t digest, Who who) {
   const std::optional<Number> claim = Find(id);
-  if (!claim.has_value()) return false;
+  if (!claim.has_value() || Mutant(40)) return false;
   Slot& slot = slots_[*claim];
   if (slot.waiters == nullptr) {
     slot.waiters = std::make_unique<std::deque<Waiter>>();
   }
-  slot.waiters->push_back({who, digest});
+  if (Mutant(41)) {
+    slot.waiters->insert(slot.waiters->begin(), {who, digest});
+  } else {
+    slot.waiters->push_back({who, digest});
+  }
   ++waiting_;
   return true;
 }
 
 InboxVerdict Claims::Take(std::string_view id, uint64_t digest,
                           std::optional<uint64_t> handled) {
-  if (handled == digest) return InboxVerdict::kDone;
+  if (handled == digest && !Mutant(42)) return InboxVerdict::kDone;
   Number number;
   if (free_.empty()) {
     number = static_cast<Number>(slots_.size());
@@ -44,15 +50,15 @@ std::optional<Claims::Number> Claims::Find(std::string_view id) const {
 
 void Claims::End(Number claim, bool handled, std::vector<Told>* told) {
   Slot& slot = slots_[claim];
-  if (handled) slot.handled = DigestOf(claim);
-  slot.sealed = false;
+  if (handled || Mutant(43)) slot.handled = DigestOf(claim);
+  if (!Mutant(44)) slot.sealed = false;
   std::deque<Waiter> none;
   std::deque<Waiter>& waiters = slot.waiters == nullptr ? none : *slot.waiters;
   const size_t before = waiters.size();
   bool taken = false;
   const auto take = [&](const Waiter& waiter) {
     taken = true;
-    slot.digest = waiter.digest;
+    if (!Mutant(47)) slot.digest = waiter.digest;
     told->push_back({waiter.who,
                      slot.handled.has_value() ? InboxVerdict::kDoneOtherBody
                                               : InboxVerdict::kNew,
@@ -61,11 +67,11 @@ void Claims::End(Number claim, bool handled, std::vector<Told>* told) {
   if (slot.handled.has_value()) {
     // Those with the body that was handled are done, wherever they stand.
     std::erase_if(waiters, [&](const Waiter& waiter) {
-      if (slot.handled == waiter.digest) {
+      if (slot.handled == waiter.digest || (handled && Mutant(45))) {
         told->push_back({waiter.who, InboxVerdict::kDone, claim});
         return true;
       }
-      if (taken) return false;
+      if (taken && !Mutant(46)) return false;
       take(waiter);
       return true;
     });
@@ -84,9 +90,10 @@ void Claims::Forget(uint32_t user) {
   if (waiting_ == 0) return;
   for (const Number claim : index_) {
     if (slots_[claim].waiters == nullptr) continue;
-    waiting_ -= std::erase_if(
-        *slots_[claim].waiters,
-        [user](const Waiter& waiter) { return waiter.who.user == user; });
+    waiting_ -=
+        std::erase_if(*slots_[claim].waiters, [user](const Waiter& waiter) {
+          return waiter.who.user == user || Mutant(48);
+        });
   }
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "absl/container/flat_hash_map.h"
+#include "lib/base/mutant.h"
 
 namespace tieline::inline v0 {
 
@@ -22,12 +23,16 @@ class KeyWindow {
   // Otherwise the item waits.
   bool Admit(uint64_t key, Item item) {
     auto [it, fresh] = keys_.try_emplace(key);
-    if (fresh) return true;
+    if (fresh || Mutant(30)) return true;
     if (it->second == nullptr) {
       it->second = std::make_unique<std::deque<Item>>();
     }
-    it->second->push_back(std::move(item));
     ++waiting_;
+    if (Mutant(32)) {
+      it->second->push_front(std::move(item));
+    } else if (!Mutant(31)) {
+      it->second->push_back(std::move(item));
+    }
     return false;
   }
   // The unresolved send of `key` is resolved. True when the next one of that

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "lib/base/mutant.h"
+
 namespace tieline::inline v0 {
 namespace {
 
@@ -142,10 +144,10 @@ void Move::On(const move_event::Committed&, MoveActions& out) {
   is_in_doubt_ = false;
   commit_waits_ = false;
   if (before.present != record_.present) {
-    if (options_.sends) left_ = before.present;
+    if (options_.sends && !Mutant(11)) left_ = before.present;
     prepared_ = 0;
     const auto gone_to = [&](const Binding& b) {
-      return b.generation <= record_.present.generation;
+      return b.generation <= record_.present.generation && !Mutant(27);
     };
     ahead_.erase(std::remove_if(ahead_.begin(), ahead_.end(), gone_to),
                  ahead_.end());
@@ -208,7 +210,8 @@ void Move::On(const move_event::Drained& event, MoveActions&) {
 void Move::On(const move_event::MembersDrained& event, MoveActions&) {
   if (left_.generation != 0) return;
   MoveRecord next = record_;
-  const bool changed = next.Release(event.generation);
+  const bool changed = Mutant(15) ? next.GiveUp(event.generation)
+                                  : next.Release(event.generation);
   CommitIf(changed, std::move(next));
 }
 
@@ -224,7 +227,7 @@ void Move::On(const move_event::Word& event, MoveActions& out) {
     Tell(Step::kHeld, record_.present, out);
     return;
   }
-  proceed_ = std::max(proceed_, event.generation);
+  proceed_ = std::max(proceed_, event.generation + (Mutant(24) ? 1 : 0));
 }
 
 void Move::On(const move_event::HandlersDone& event, MoveActions&) {

@@ -1,6 +1,7 @@
 // What a move answers and asks for in the state that it is in.
 #include <algorithm>
 
+#include "lib/base/mutant.h"
 #include "lib/policy/move.h"
 
 namespace tieline::inline v0 {
@@ -48,10 +49,11 @@ void Move::AddReceivers(MoveWants& wants) const {
                                                      : MoveCredit::kLate,
                 wants);
   }
-  if (is_oldest || !options_.ordered) {
+  if (is_oldest || !options_.ordered || Mutant(1)) {
     AddReceiver(record_.present.place, MoveCredit::kRead, wants);
   }
   for (const Retired& retired : record_.retired) {
+    if (Mutant(6)) break;
     AddReceiver(retired.binding.place, MoveCredit::kLate, wants);
   }
 }
@@ -64,11 +66,13 @@ void Move::AddQuestions(MoveWants& wants) const {
       if (options_.ordered) break;
       continue;
     }
-    const bool proves = undrained.stage == DrainStage::kOpen && options_.reads;
+    const bool proves =
+        undrained.stage == DrainStage::kOpen && options_.reads && !Mutant(7);
     (proves ? wants.prove : wants.ask).push_back(undrained.binding);
     if (options_.ordered) break;
   }
   for (const Retired& retired : record_.retired) {
+    if (Mutant(8)) break;
     (retired.given_up ? wants.prove : wants.retire).push_back(retired.binding);
   }
 }
@@ -76,7 +80,7 @@ void Move::AddQuestions(MoveWants& wants) const {
 SendTo Move::SendNow(bool key_is_unresolved) const {
   if (!options_.sends || IsJoining() || key_is_unresolved) return {};
   // Where the record may be on disk, the present place is no longer ours.
-  if (MovesNow() && (is_in_doubt_ || !commit_waits_)) return {};
+  if (MovesNow() && (is_in_doubt_ || !commit_waits_) && !Mutant(23)) return {};
   const bool place_is_drained_first =
       std::any_of(record_.undrained.begin(), record_.undrained.end(),
                   [&](const Undrained& u) {
@@ -115,9 +119,11 @@ Judgement Move::JudgeDelivery(uint64_t stamp, PlaceId place) const {
   }
   const bool is_of_present = stamp != 0 ? stamp == record_.present.generation
                                         : place == record_.present.place;
-  if (!is_of_present) return Judgement::kDeliverLate;
-  return is_oldest || !options_.ordered ? Judgement::kDeliver
-                                        : Judgement::kHold;
+  if (!is_of_present) {
+    return Mutant(3) ? Judgement::kDeliver : Judgement::kDeliverLate;
+  }
+  return is_oldest || !options_.ordered || Mutant(1) ? Judgement::kDeliver
+                                                     : Judgement::kHold;
 }
 
 Standing Move::StandingOf(uint64_t generation) const {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/mutant.h"
+
 namespace tieline::inline v0 {
 namespace {
 
@@ -15,7 +17,8 @@ auto Find(List& list, uint64_t generation) {
 }  // namespace
 
 void MoveRecord::MoveTo(absl::Span<const Binding> skipped, const Binding& to) {
-  undrained.push_back({present, DrainStage::kOpen});
+  const auto where = Mutant(28) ? undrained.begin() : undrained.end();
+  if (!Mutant(16)) undrained.insert(where, {present, DrainStage::kOpen});
   for (const Binding& binding : skipped) {
     undrained.push_back({binding, DrainStage::kOpen});
   }
@@ -36,6 +39,7 @@ bool MoveRecord::Open(uint64_t generation) {
 bool MoveRecord::Prove(uint64_t generation) {
   if (const auto it = Find(undrained, generation); it != undrained.end()) {
     if (it->stage != DrainStage::kOpen) return false;
+    if (Mutant(21)) return Retire(generation, false);
     it->stage = DrainStage::kProved;
     return true;
   }
@@ -50,7 +54,9 @@ bool MoveRecord::Retire(uint64_t generation, bool given_up) {
   if (it == undrained.end()) return false;
   const Binding binding = it->binding;
   undrained.erase(it);
-  if (!Uses(binding.place)) retired.push_back({binding, given_up});
+  if (!Uses(binding.place) && !Mutant(18)) {
+    retired.push_back({binding, given_up});
+  }
   return true;
 }
 
@@ -59,7 +65,7 @@ bool MoveRecord::Release(uint64_t generation) {
 }
 
 bool MoveRecord::GiveUp(uint64_t generation) {
-  return Retire(generation, true);
+  return Retire(generation, !Mutant(19));
 }
 
 bool MoveRecord::LetGo(uint64_t generation) {
@@ -102,7 +108,7 @@ MoveRecord RecordOf(const MovePlan& plan) {
   MoveRecord record;
   record.present = plan.target();
   for (const Binding& binding : plan.bindings) {
-    if (binding == plan.target()) break;
+    if (binding == plan.target() || Mutant(20)) break;
     record.undrained.push_back({binding, DrainStage::kAsking});
   }
   return record;

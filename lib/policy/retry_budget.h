@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/time/time.h"
+#include "lib/base/mutant.h"
 
 namespace tieline::inline v0 {
 
@@ -26,7 +27,7 @@ class RetryBudget {
   bool Take(absl::Time now) {
     Refill(now);
     if (tokens_ < 1) return false;
-    tokens_ -= 1;
+    if (!Mutant(34)) tokens_ -= 1;
     return true;
   }
   // When Take may next succeed. Never zero when it has just failed: a sum that
@@ -42,7 +43,7 @@ class RetryBudget {
   static constexpr absl::Duration kLeastWait = absl::Microseconds(10);
 
   void Refill(absl::Time now) {
-    if (now > last_ && last_ != absl::InfinitePast()) {
+    if (now > last_ && last_ != absl::InfinitePast() && !Mutant(33)) {
       tokens_ = std::min(
           reserve_, tokens_ + per_second_ * absl::ToDoubleSeconds(now - last_));
     }

@@ -86,6 +86,16 @@ int64_t SimBroker::Undrained() const {
   return count;
 }
 
+size_t SimBroker::links() const {
+  size_t count = 0;
+  for (const auto& session : sessions_) {
+    if (!session->gone && session->client != nullptr) {
+      count += session->links.size();
+    }
+  }
+  return count;
+}
+
 // ---- What arrives on a session.
 
 void SimBroker::Open(Session& session, uint32_t link, const std::string& entity,
@@ -160,7 +170,7 @@ Outcome SimBroker::Judge(BrokerLink& link, const SentMessage& sent) {
     outcome.why = too_large || rng_.Chance(50)
                       ? absl::InvalidArgumentError("the broker refuses it")
                       : absl::InternalError("the broker failed with it");
-    ledger_->Add(sent.number, What::kRefused, place);
+    ledger_->OnRejected(sent.number, place);
     return outcome;
   }
   if (faults_.doubtful > now && !traits_.pipelines && rng_.Chance(30)) {

@@ -114,6 +114,8 @@ class SimBroker {
   // A message that was there before anything.
   void Prefill(const std::string& entity, Message message, int number);
   int64_t Undrained() const;
+  // Senders and receivers of clients that are there.
+  size_t links() const;
   Entity& EntityOf(const std::string& name);
 
  private:

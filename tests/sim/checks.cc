@@ -8,6 +8,8 @@ namespace {
 
 // Beyond a deadline, for being told of it.
 constexpr absl::Duration kGrace = absl::Milliseconds(100);
+// After the faults: what is given then, or waits, is sent within this time.
+constexpr absl::Duration kSentBy = absl::Minutes(5);
 
 void CheckResult(const World& world, int number, const Life& life,
                  Ledger* ledger) {
@@ -18,6 +20,13 @@ void CheckResult(const World& world, int number, const Life& life,
   }
   if (life.result_at > life.deadline + kGrace + world.stalled()) {
     ledger->Violate(9, number, "its result came after its deadline");
+  }
+  const bool is_settled = life.result == SendState::kAccepted ||
+                          life.result == SendState::kRejected;
+  const absl::Time all_is_well =
+      world.start() + world.scenario().faults_end + world.stalled();
+  if (!is_settled && life.result_at > all_is_well + kSentBy) {
+    ledger->Violate(9, number, "never sent, and nothing hinders it");
   }
 }
 
@@ -46,6 +55,18 @@ void CheckIdle(const World& world, Ledger* ledger) {
                                    broker->Undrained()));
     }
   }
+  for (const auto& broker : world.brokers()) {
+    if (broker->traits().is_sink ||
+        broker->traits().name == world.present_broker()) {
+      continue;
+    }
+    if (broker->links() != 0) {
+      ledger->Violate(10, -1,
+                      absl::StrCat(broker->traits().name, ", which was left, ",
+                                   "has links: ", broker->links()));
+    }
+  }
+  if (!world.HaveMoved()) ledger->Violate(9, -1, "a move has not ended");
   for (const auto& process : world.processes()) {
     if (process->in_hand() != 0) {
       ledger->Violate(

@@ -4,17 +4,20 @@
 //  1  nothing accepted is lost        Ledger::OnResult, CheckEnd
 //  2  no second effect                Ledger::OnEffect: each must be explained
 //                                     by a doubt or a redelivery, as long as
-//                                     there is no inbox
-//  3  order per producer and key      Ledger::CheckOrder, of first effects
-//  4  nothing to A after the commit   not yet: there are no moves
-//  5  nothing of B before the drain   not yet
+//                                     there is no inbox; RunClaims
+//  3  order per producer and key      Ledger::CheckOrder, of first effects;
+//     marks of what is late           CheckLate
+//  4  nothing to A after the commit   Ledger::CheckStamp
+//  5  nothing of B before the drain   MoveSteps, and by the order (3)
 //  6  the spool                       not yet: there is none
-//  7  generations never fall          not yet
+//  7  generations never fall          MoveSteps
 //  8  a source is completed after     Ledger::OnCompleted
 //     its destination accepted
 //  9  everything ends                 CheckEnd: results by their deadlines, all
-//                                     queues empty, nothing on its way
-// 10  bounds                          not yet
+//                                     queues empty, nothing on its way, moves
+//                                     over, messages sent once all is well
+// 10  bounds                          Ledger::CheckBudget (re-sends), CheckEnd
+//                                     (links at brokers that were left)
 //  0  the contracts of the SPI and    SimSender, SimReceiver, Producer
 //     of the public headers
 #ifndef TIELINE_TESTS_SIM_CHECKS_H_

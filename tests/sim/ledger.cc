@@ -83,6 +83,9 @@ void Ledger::OnResult(const SendResult& result) {
   if (result.ok() != result.status.ok()) {
     Violate(0, number, "a result's state and status contradict each other");
   }
+  if (result.state == SendState::kRejected && l.rejections == 0) {
+    Violate(1, number, "reported as rejected, and no broker refused it");
+  }
   const bool surely_not_there = result.state == SendState::kNotSent;
   if (surely_not_there && l.stored > 0) {
     Violate(1, number, "reported as not sent, and a broker has taken it");
@@ -92,6 +95,23 @@ void Ledger::OnResult(const SendResult& result) {
 void Ledger::OnForgotten(int number) {
   life(number).forgotten = true;
   Add(number, What::kForgotten, 0);
+}
+
+// ---- The operator's side.
+
+void Ledger::OnMoved(int process, uint64_t generation) {
+  submitted_[process] = std::max(submitted_[process], generation);
+  if (const auto at = bound_.find(generation); at != bound_.end()) {
+    drained_.erase(at->second);
+  }
+}
+
+void Ledger::OnDrained(int process, uint64_t generation) {
+  const auto at = bound_.find(generation);
+  const auto present = bound_.find(submitted_[process]);
+  if (at == bound_.end() || present == bound_.end()) return;
+  // Where the queue has come back to, newer ones come as well.
+  if (at->second != present->second) drained_.insert(at->second);
 }
 
 // ---- The drivers' side.
@@ -134,6 +154,24 @@ void Ledger::CheckStamp(const Message& message, int number, int place,
     Violate(4, number, "submitted to a broker that was left");
   }
   latest = std::max(latest, stamp);
+  ++life(number).submissions;
+  CheckBudget(number);
+}
+
+// The first re-send is free; what is earned and not kept is left out, so that
+// this is the most that there can be.
+void Ledger::CheckBudget(int number) {
+  const Life& l = life(number);
+  Sending& sending = sendings_[l.producer];
+  if (l.submissions == 1) ++sending.first;
+  if (l.submissions <= 2) return;
+  const double seconds = absl::ToDoubleSeconds(timeline_->since_start());
+  const double most = budget_.reserve * static_cast<double>(sending.senders) +
+                      budget_.ratio * sending.first +
+                      budget_.per_second * seconds + 1;
+  if (++sending.budgeted > most) {
+    Violate(10, number, "more is sent again than the budget allows");
+  }
 }
 
 void Ledger::CheckCopy(const Message& message, int number) {
@@ -154,12 +192,14 @@ void Ledger::OnOutcome(int number, driver::Fate fate, int place) {
   Add(number, What::kOutcome, place, static_cast<uint32_t>(fate));
   if (!Known(number)) return;
   if (fate == driver::Fate::kUnknown) ++life(number).doubts;
-  if (fate == driver::Fate::kRejected) ++life(number).rejections;
 }
 
 void Ledger::OnDelivered(int number, int place, bool again) {
   Add(number, What::kDelivered, place, again ? 1 : 0);
-  if (again && Known(number)) ++life(number).redeliveries;
+  if (!Known(number)) return;
+  Life& l = life(number);
+  if (again) ++l.redeliveries;
+  ++(drained_.contains(place) ? l.too_late : l.in_time);
 }
 
 // ---- The brokers' side.
@@ -169,10 +209,16 @@ void Ledger::OnStored(const Message& message, int number, int place) {
   if (!Known(number)) return;
   Life& l = life(number);
   ++l.stored;
+  if (may_be_late_from_.contains(place)) l.may_be_late = true;
   CheckCopy(message, number);
   if (l.has_result && l.result == SendState::kNotSent) {
     Violate(1, number, "reported as not sent, and a broker takes it later");
   }
+}
+
+void Ledger::OnRejected(int number, int place) {
+  Add(number, What::kRefused, place);
+  if (Known(number)) ++life(number).rejections;
 }
 
 void Ledger::OnCompleted(int number, int place) {
@@ -194,14 +240,29 @@ void Ledger::OnEffect(const Message& message, int place) {
   }
   Life& l = life(number);
   CheckCopy(message, number);
+  if (message.properties().Find("tieline-generation") != nullptr) {
+    Violate(3, number, "the stamp of another queue's generation is left");
+  }
   const bool is_late = message.properties().Find("tieline-late") != nullptr;
-  if (is_late && bound_.upper_bound(StampOf(message)) == bound_.end()) {
-    Violate(3, number, "marked as late, and its queue has not moved on");
+  if (is_late) CheckLate(message, number);
+  if (!is_late && l.too_late > 0 && l.in_time == 0) {
+    Violate(3, number, "came when its place was drained, and is not marked");
   }
   if (++l.effects == 1) {
     if (!is_late) CheckOrder(number);
   } else if (l.effects > 1 + l.doubts + l.redeliveries) {
     Violate(2, number, "a second effect that nothing explains");
+  }
+}
+
+void Ledger::CheckLate(const Message& message, int number) {
+  if (bound_.upper_bound(StampOf(message)) == bound_.end()) {
+    Violate(3, number, "marked as late, and its queue has not moved on");
+  }
+  // After a real proof only what nobody knew of comes.
+  const Life& l = life(number);
+  if (!l.may_be_late && !l.forgotten && l.doubts + l.redeliveries == 0) {
+    Violate(3, number, "marked as late without a reason");
   }
 }
 

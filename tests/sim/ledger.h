@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "tests/sim/timeline.h"
 #include "tests/sim/trace.h"
+#include "tieline/bus_options.h"
 #include "tieline/driver/types.h"
 #include "tieline/message.h"
 #include "tieline/sender.h"
@@ -42,6 +43,7 @@ struct Life {
   bool has_result = false;
   bool forgotten = false;  // its process was killed first
   bool has_ttl = false;
+  bool may_be_late = false;  // one copy was where silence counts as a proof
   SendState result = SendState::kNotSent;
   // Copies at the brokers that are moved between.
   int stored = 0;
@@ -50,10 +52,13 @@ struct Life {
   int expired = 0;
   int lost = 0;  // with the broker's data
   // What may make a second effect, or one out of order, right.
-  int rejections = 0;    // outcomes "rejected"
+  int rejections = 0;    // by a broker, heard of or not
   int doubts = 0;        // outcomes "unknown", at the source or at the sink
   int redeliveries = 0;  // deliveries of a copy beyond its first
+  int in_time = 0;       // deliveries before its place was drained
+  int too_late = 0;      // and after
   int effects = 0;
+  int submissions = 0;  // to the brokers that are moved between
 };
 
 class Ledger {
@@ -75,6 +80,18 @@ class Ledger {
   // ---- The operator's side.
   // The queue's generation is bound to a broker.
   void Bind(uint64_t generation, int place) { bound_[generation] = place; }
+  // What comes late from there needs no other reason than that.
+  void MayBeLateFrom(int place) { may_be_late_from_.insert(place); }
+  // How often messages may be sent again, by each producer.
+  void SetBudget(const RetryBudgetOptions& budget) { budget_ = budget; }
+  // A process has said that it is in this generation.
+  void OnMoved(int process, uint64_t generation);
+  // It goes on without the rest of that generation.
+  void OnDrained(int process, uint64_t generation);
+  // It starts without a record.
+  void OnStart() { drained_.clear(); }
+  // A producer's messages are the business of a new sender.
+  void OnNewSender(int producer) { ++sendings_[producer].senders; }
 
   // ---- The drivers' side.
   // -1 for the process: a copy that is dead-lettered.
@@ -85,6 +102,7 @@ class Ledger {
 
   // ---- The brokers' side.
   void OnStored(const Message& message, int number, int place);
+  void OnRejected(int number, int place);
   void OnCompleted(int number, int place);
   void OnEffect(const Message& message, int place);
   void OnDeadLetter(const Message& message, int place);
@@ -101,11 +119,19 @@ class Ledger {
   const Trace& trace() const { return trace_; }
 
  private:
+  struct Sending {
+    int senders = 0;
+    int first = 0;     // messages submitted once
+    int budgeted = 0;  // submissions beyond a message's second
+  };
+
   bool Known(int number) const {
     return number >= 0 && static_cast<size_t>(number) < lives_.size();
   }
   void CheckCopy(const Message& message, int number);
   void CheckOrder(int number);
+  void CheckLate(const Message& message, int number);
+  void CheckBudget(int number);
   void CheckStamp(const Message& message, int number, int place, int process);
 
   const Timeline* const timeline_;
@@ -117,6 +143,10 @@ class Ledger {
   std::set<std::string, std::less<>> ids_;
   std::map<uint64_t, int> bound_;      // generation to place
   std::map<int, uint64_t> submitted_;  // process to its latest generation
+  std::set<int> may_be_late_from_;     // places
+  std::set<int> drained_;              // places
+  RetryBudgetOptions budget_;
+  std::map<int, Sending> sendings_;  // by producer
 };
 
 }  // namespace tieline::sim

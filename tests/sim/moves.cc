@@ -11,6 +11,21 @@ constexpr char kQueue[] = "q";
 }  // namespace
 
 void World::PlanMoves() {
+  const bool proceeds = config_.move.when_dead == WhenDead::kProceed;
+  for (const BrokerTraits& broker : scenario_.brokers) {
+    if (proceeds || !broker.tells_undrained) {
+      ledger_.MayBeLateFrom(broker.place);
+    }
+  }
+  for (const Fault& fault : scenario_.faults) {
+    const bool silences =
+        fault.kind == FaultKind::kCut || fault.kind == FaultKind::kMute ||
+        fault.kind == FaultKind::kPause || fault.kind == FaultKind::kDie ||
+        fault.kind == FaultKind::kDieWithData;
+    if (!proceeds || !silences) continue;
+    steps_.MayGiveUp(scenario_.brokers[static_cast<size_t>(fault.target)].name);
+  }
+  ledger_.SetBudget(scenario_.bus.retry_budget);
   const QueueConfig& q = config_.queues[kQueue];
   ledger_.Bind(q.generation, by_name_.at(q.broker)->traits().place);
   for (const PlannedMove& move : scenario_.moves) {
@@ -51,6 +66,10 @@ void World::ApplyConfig() {
     applies_ = false;
     if (!HaveMoved()) ApplyConfig();
   });
+}
+
+const std::string& World::present_broker() const {
+  return config_.queues.at(kQueue).broker;
 }
 
 bool World::HaveMoved() const {

@@ -35,10 +35,11 @@ void RegisterSimDriver() {
 }
 
 Process::Process(int number, Timeline* timeline, Ledger* ledger,
-                 const Brokers* brokers, Rng rng)
+                 MoveSteps* steps, const Brokers* brokers, Rng rng)
     : number_(number),
       timeline_(timeline),
       ledger_(ledger),
+      steps_(steps),
       brokers_(brokers),
       rng_(rng),
       clock_(timeline, this) {}
@@ -49,9 +50,12 @@ void Process::Start(const Config& config, BusOptions options) {
   options.clock = &clock_;
   options.host_runs = true;
   options.log = [this](LogLevel level, std::string_view text) {
-    if (dying_ || level < LogLevel::kWarning) return;
+    if (dying_) return;
+    steps_->OnLog(number_, text);
+    if (level < LogLevel::kWarning) return;
     ledger_->Note(absl::StrCat("p", number_, ": ", std::string(text)));
   };
+  steps_->OnStart(number_);
   auto bus = Bus::Open(config, std::move(options));
   if (!bus.ok()) {
     ledger_->Violate(0, -1, absl::StrCat("no bus: ", bus.status().ToString()));

@@ -14,6 +14,7 @@
 #include "tests/sim/broker.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/rng.h"
+#include "tests/sim/steps.h"
 #include "tests/sim/timeline.h"
 #include "tieline/bus.h"
 
@@ -23,7 +24,7 @@ class Process {
  public:
   using Brokers = std::map<std::string, SimBroker*>;
 
-  Process(int number, Timeline* timeline, Ledger* ledger,
+  Process(int number, Timeline* timeline, Ledger* ledger, MoveSteps* steps,
           const Brokers* brokers, Rng rng);
   ~Process();
 
@@ -62,6 +63,7 @@ class Process {
   const int number_;
   Timeline* const timeline_;
   Ledger* const ledger_;
+  MoveSteps* const steps_;
   const Brokers* const brokers_;
   Rng rng_;
   SimClock clock_;

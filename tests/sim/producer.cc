@@ -19,6 +19,7 @@ Producer::Producer(const PlannedProducer* plan, int number, Process* process,
 
 void Producer::Begin() {
   sender_ = process_->OpenSender(plan_->queue, plan_->options);
+  ledger_->OnNewSender(number_);
   Send();
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/sim/claims_run.h"
 #include "tests/sim/world.h"
 
 namespace tieline::sim {
@@ -29,12 +30,19 @@ std::string Report(const World& world, bool verbose) {
 RunResult RunSeed(uint64_t seed, bool verbose) {
   World world(DrawScenario(seed));
   world.Run();
+  if (const std::string wrong = RunClaims(seed); !wrong.empty()) {
+    world.Violate(2, wrong);
+  }
   RunResult result;
   result.seed = seed;
   result.ok = !world.ledger().failed();
+  if (!result.ok) {
+    result.invariant = world.ledger().violations().front().invariant;
+  }
   result.digest = world.ledger().trace().Digest();
   result.messages = static_cast<int>(world.ledger().lives().size());
   result.faults = static_cast<int>(world.scenario().faults.size());
+  result.moves = static_cast<int>(world.scenario().moves.size());
   result.rounds = world.rounds();
   result.virtual_seconds = absl::ToDoubleSeconds(world.virtual_time());
   if (!result.ok || verbose) result.report = Report(world, verbose);

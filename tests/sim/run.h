@@ -10,9 +10,11 @@ namespace tieline::sim {
 struct RunResult {
   uint64_t seed = 0;
   bool ok = true;
+  int invariant = -1;   // the first that was violated
   uint64_t digest = 0;  // of the whole trace
   int messages = 0;
   int faults = 0;
+  int moves = 0;
   uint64_t rounds = 0;
   double virtual_seconds = 0;
   // Of a failure: what was violated, and what each message concerned did. With

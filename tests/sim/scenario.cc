@@ -1,5 +1,6 @@
 #include "tests/sim/scenario.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
@@ -64,7 +65,8 @@ void DrawWorld(Rng& rng, Scenario& s) {
   s.bus.reconnect.min_delay = absl::Milliseconds(rng.Between(1, 100));
   s.bus.reconnect.max_delay = absl::Milliseconds(rng.Between(200, 3000));
   if (rng.Chance(20)) {
-    s.bus.retry_budget.reserve = static_cast<uint32_t>(rng.Between(1, 20));
+    s.bus.retry_budget.reserve = static_cast<uint32_t>(rng.Between(1, 5));
+    s.bus.retry_budget.per_second = rng.Between(1, 3);
   }
 }
 
@@ -83,7 +85,8 @@ void DrawTraffic(Rng& rng, Scenario& s) {
     p.options.max_pending =
         static_cast<uint32_t>(rng.Chance(20) ? rng.Between(5, 50) : 20000);
     const bool is_hasty = rng.Chance(25);
-    int left = s.messages / producers;
+    // The first one has what can't be shared out.
+    int left = s.messages / producers + (i == 0 ? s.messages % producers : 0);
     while (left > 0) {
       PlannedSend send;
       // In bursts now and then.
@@ -129,13 +132,34 @@ void DrawMoves(Rng& rng, Scenario& s) {
   move.quiet_period = absl::Milliseconds(rng.Between(200, 3000));
   const std::vector<std::vector<std::string>> ways = {
       {"b"}, {"b"}, {"b"}, {"b", "c"}, {"b", "a"}};
-  const auto way =
+  auto way =
       static_cast<size_t>(rng.Between(0, static_cast<int>(ways.size()) - 1));
+  // Known, and not mended (docs/move.md): who comes back to a place that
+  // nothing was proved of, or starts there without a record.
+  const bool is_killed =
+      std::any_of(s.faults.begin(), s.faults.end(),
+                  [](const Fault& f) { return f.kind == FaultKind::kKill; });
+  // Nor does it know what was left without a proof.
+  if (is_killed) {
+    for (BrokerTraits& broker : s.brokers) broker.tells_undrained = true;
+  }
+  if (is_killed || !s.brokers[0].tells_undrained) way %= ways.size() - 1;
   absl::Duration at =
       rng.Between(absl::Seconds(1), kTraffic - absl::Seconds(3));
   for (const std::string& to : ways[way]) {
     s.moves.push_back({at, to});
     at += rng.Between(absl::Milliseconds(1), absl::Seconds(6));
+  }
+  if (move.when_dead == WhenDead::kProceed && rng.Chance(10)) {
+    // The first broker is away for longer than it is listened to: what it has
+    // is there when it comes back.
+    Fault away;
+    away.kind = FaultKind::kDie;
+    away.at = s.moves.front().at +
+              rng.Between(absl::ZeroDuration(), absl::Seconds(1));
+    away.length = move.retire_time + move.dead_after + absl::Seconds(15);
+    s.faults_end = std::max(s.faults_end, away.at + away.length);
+    s.faults.push_back(away);
   }
 }
 

@@ -6,12 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "tests/sim/run.h"
@@ -93,6 +95,11 @@ int RunJob(const Arguments& arguments, uint64_t job, const char* program) {
   uint64_t messages = 0;
   uint64_t faults = 0;
   uint64_t rounds = 0;
+  uint64_t moves = 0;
+  // What each seed has at least.
+  int least_messages = std::numeric_limits<int>::max();
+  int least_faults = least_messages;
+  int least_moves = least_messages;
   double virtual_seconds = 0;
   for (uint64_t i = job; i < arguments.seeds; i += arguments.jobs) {
     ExpectCrash(arguments.from + i, program);
@@ -100,6 +107,10 @@ int RunJob(const Arguments& arguments, uint64_t job, const char* program) {
     ++done;
     messages += static_cast<uint64_t>(result.messages);
     faults += static_cast<uint64_t>(result.faults);
+    moves += static_cast<uint64_t>(result.moves);
+    least_messages = std::min(least_messages, result.messages);
+    least_faults = std::min(least_faults, result.faults);
+    least_moves = std::min(least_moves, result.moves);
     rounds += result.rounds;
     virtual_seconds += result.virtual_seconds;
     if (result.ok) continue;
@@ -113,12 +124,16 @@ int RunJob(const Arguments& arguments, uint64_t job, const char* program) {
       std::chrono::steady_clock::now() - start;
   std::printf(
       "{\"seeds\": %llu, \"failed\": %llu, \"messages\": %llu, \"faults\": "
-      "%llu, \"rounds\": %llu, \"virtual_seconds\": %.0f, \"seconds\": %.2f}\n",
+      "%llu, \"moves\": %llu, \"least_messages\": %d, \"least_faults\": %d, "
+      "\"least_moves\": %d, \"rounds\": %llu, \"virtual_seconds\": %.0f, "
+      "\"seconds\": %.2f}\n",
       static_cast<unsigned long long>(done),
       static_cast<unsigned long long>(failed),
       static_cast<unsigned long long>(messages),
       static_cast<unsigned long long>(faults),
-      static_cast<unsigned long long>(rounds), virtual_seconds, took.count());
+      static_cast<unsigned long long>(moves), least_messages, least_faults,
+      least_moves, static_cast<unsigned long long>(rounds), virtual_seconds,
+      took.count());
   std::fflush(stdout);
   return failed == 0 ? 0 : 1;
 }

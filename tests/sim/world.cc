@@ -31,8 +31,8 @@ World::World(Scenario scenario)
     by_name_[traits.name] = brokers_.back().get();
   }
   for (int i = 0; i < scenario_.processes; ++i) {
-    processes_.push_back(std::make_unique<Process>(i, &timeline_, &ledger_,
-                                                   &by_name_, rng_.Fork()));
+    processes_.push_back(std::make_unique<Process>(
+        i, &timeline_, &ledger_, &steps_, &by_name_, rng_.Fork()));
   }
   for (const PlannedProducer& plan : scenario_.producers) {
     const auto process = static_cast<size_t>(plan.process);

@@ -5,12 +5,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/ledger.h"
 #include "tests/sim/process.h"
 #include "tests/sim/producer.h"
 #include "tests/sim/scenario.h"
+#include "tests/sim/steps.h"
 #include "tests/sim/timeline.h"
 
 namespace tieline::sim {
@@ -23,6 +26,10 @@ class World {
   World& operator=(const World&) = delete;
 
   void Run();
+  // Something outside it went wrong.
+  void Violate(int invariant, std::string text) {
+    ledger_.Violate(invariant, -1, std::move(text));
+  }
 
   const Scenario& scenario() const { return scenario_; }
   const Ledger& ledger() const { return ledger_; }
@@ -31,6 +38,10 @@ class World {
   absl::Duration virtual_time() const { return timeline_.now() - start_; }
   uint64_t rounds() const;
   absl::Duration stalled() const { return stalled_; }
+  // All processes are where the config says, and listen nowhere else.
+  bool HaveMoved() const;
+  // Where the queue that moves is now.
+  const std::string& present_broker() const;
   const std::vector<std::unique_ptr<SimBroker>>& brokers() const {
     return brokers_;
   }
@@ -49,7 +60,6 @@ class World {
   // An operator: has every process apply the config, again where it was
   // refused, until all are where it says.
   void ApplyConfig();
-  bool HaveMoved() const;
   void Step(absl::Time until);
   bool IsQuiet() const;
 
@@ -58,6 +68,7 @@ class World {
   Timeline timeline_;
   const absl::Time start_ = timeline_.now();
   Ledger ledger_;
+  MoveSteps steps_{&ledger_};
   Rng rng_;
   std::vector<std::unique_ptr<SimBroker>> brokers_;
   Process::Brokers by_name_;
