@@ -46,6 +46,15 @@ std::string DeadLetterCopiesOf(const QueueConfig& queue) {
                                           : queue.dead_letter_entity;
 }
 
+void MarkCopy(const DeadLetterMarks& marks, Message* message) {
+  const Names& names = NamesOf(DeadLetterKind::kCopy);
+  message->set_property(names.reason, Value(marks.reason));
+  if (!marks.detail.empty()) {
+    message->set_property(names.detail, Value(marks.detail));
+  }
+  message->set_property(names.source, Value(marks.source));
+}
+
 DeadLetterMarks MarksOf(DeadLetterKind kind, const Message& message) {
   const Names& names = NamesOf(kind);
   const Properties& in = kind == DeadLetterKind::kArtemis

@@ -38,6 +38,8 @@ struct DeadLetterMarks {
   std::string number;  // its broker's, which no other message there has
 };
 DeadLetterMarks MarksOf(DeadLetterKind kind, const Message& message);
+// Makes a message a dead letter of the core's (DeadLetterKind::kCopy).
+void MarkCopy(const DeadLetterMarks& marks, Message* message);
 
 // The message as it was before it was dead-lettered, as far as that is known:
 // without its marks. `place` is the entity that it was found at.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "lib/base/deadline.h"
 #include "lib/base/status.h"
+#include "lib/dead_letters.h"
 #include "lib/engine/id_stamp.h"
 
 namespace tieline::inline v0 {
@@ -159,9 +160,7 @@ std::shared_ptr<ReceiverLeg> BusCore::MakeReceiverLeg(
     const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
     ReceiverOptions options, uint8_t number) {
   QueueConfig dead_letter = queue;
-  dead_letter.entity = queue.dead_letter_entity.empty()
-                           ? queue.entity + ".dead-letter"
-                           : queue.dead_letter_entity;
+  dead_letter.entity = DeadLetterCopiesOf(queue);
   dead_letter.ordered = Order::kNone;
   dead_letter.create = true;
   auto make_dead_letter_sender = [weak = weak_from_this(),

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lib/dead_letters.h"
+
 namespace tieline::inline v0 {
 namespace {
 
@@ -32,11 +34,7 @@ bool DeadLetterCopier::Send(const Message& message, std::string_view reason,
   const std::shared_ptr<SenderCore> sender = Sender();
   if (sender == nullptr) return false;
   Message copy = message;
-  copy.set_property("dead-letter-reason", Value(reason));
-  if (!detail.empty()) {
-    copy.set_property("dead-letter-detail", Value(detail));
-  }
-  copy.set_property("dead-letter-source", Value(source_));
+  MarkCopy({std::string(reason), std::string(detail), source_, ""}, &copy);
   copy.clear(Field::kPartition);
   auto* batch = new SendBatchState(std::move(copy));
   batch->callback = [done =
