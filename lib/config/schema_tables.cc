@@ -111,10 +111,9 @@ const std::array kQueue = {
     Field{.name = "dedupe",
           .kind = Kind::kDuration,
           .binding = Bind<&QueueConfig::dedupe>(),
-          .default_text = "0s",
           .doc = "For how long the ids of what routes and processors handled "
                  "are kept (in `state`): second copies are then completed and "
-                 "not delivered. 0s: all are delivered."},
+                 "not delivered. Default: all are delivered."},
     Field{.name = "dedupe_ids",
           .kind = Kind::kInteger,
           .binding = Bind<&QueueConfig::dedupe_ids>(),
