@@ -54,14 +54,14 @@ class ReceiverCore final : public std::enable_shared_from_this<ReceiverCore> {
   void RetryLater(driver::Inbound inbound, uint32_t incarnation);
 
   // Of the leg where the queue is.
-  absl::Status WaitOpen(absl::Duration timeout) {
+  absl::Status WaitOpen(absl::Duration timeout) const {
     return home()->WaitOpen(timeout);
   }
   absl::StatusOr<std::vector<Delivery>> ReceiveDeferred(
-      std::vector<int64_t> positions, absl::Duration timeout) {
+      std::vector<int64_t> positions, absl::Duration timeout) const {
     return home()->ReceiveDeferred(std::move(positions), timeout);
   }
-  absl::Status AcceptSession(std::string session) {
+  absl::Status AcceptSession(std::string session) const {
     return home()->AcceptSession(std::move(session));
   }
   Capabilities capabilities() const { return home()->capabilities(); }
