@@ -79,14 +79,14 @@ void ChargerFleet::Run() {
 void ChargerFleet::Send(const ChargerCall& call) {
   ledger_->Sent(call);
   const absl::Time wanted = Clock::System()->Steady();
-  std::vector<Message> messages;
-  messages.push_back(MessageFor(call));
   const auto answered = [ledger = ledger_, call,
                          wanted](std::span<const SendResult> results) {
     ledger->Answered(call, results.front().ok(),
                      Clock::System()->Steady() - wanted);
   };
   while (true) {
+    std::vector<Message> messages;
+    messages.push_back(MessageFor(call));
     const absl::Status given = sender_->SendBatch(std::move(messages), answered,
                                                   {.timeout = kTimeout});
     if (given.ok()) return;

@@ -100,7 +100,7 @@ void MoveProgress::EndLine() {
   in_line_ = false;
 }
 
-void MoveProgress::PutJson(std::string_view event, Json members) {
+void MoveProgress::PutJson(std::string_view event, const Json& members) {
   Json line = {{"event", event}};
   line.update(members);
   Put(control::ToLine(line) + "\n");

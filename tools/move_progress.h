@@ -28,7 +28,7 @@ class MoveProgress {
 
  private:
   void EndLine();
-  void PutJson(std::string_view event, Process::Json members);
+  void PutJson(std::string_view event, const Process::Json& members);
 
   const bool json_;
   const bool terminal_;

@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Find(
 }
 
 absl::StatusOr<Process::Json> Process::Ask(const std::string& op,
-                                           Json members) {
+                                           const Json& members) {
   Json request = {{"op", op}};
   request.update(members);
   TIELINE_ASSIGN_OR_RETURN(const std::string line,

@@ -26,7 +26,7 @@ class Process {
   // The answer to {"op": `op`, ...`members`}, or the error that it tells.
   // kUnavailable: the process ended. As ControlClient::Ask for the rest.
   absl::StatusOr<Json> Ask(const std::string& op,
-                           Json members = Json::object());
+                           const Json& members = Json::object());
 
  private:
   explicit Process(std::unique_ptr<ControlClient> client)

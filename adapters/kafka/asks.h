@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "adapters/kafka/client.h"
+#include "adapters/kafka/group_clients.h"
 #include "adapters/kafka/settings.h"
 #include "tieline/driver/types.h"
 #include "tieline/request.h"
@@ -54,7 +55,8 @@ absl::StatusOr<std::vector<int64_t>> EndOffsets(const Client& client,
                                                 const QueueConfig& queue,
                                                 const Patience& patience);
 // Records that the queue's group has not committed yet.
-absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
+absl::StatusOr<int64_t> Depth(const Client& client, GroupClients& groups,
+                              const QueueConfig& queue,
                               const Patience& patience);
 // Up to `max` records at or above an offset of each partition, through a client
 // of its own that belongs to no group: request.from, or request.numbers where
@@ -62,7 +64,7 @@ absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
 // committed, else the first there is. kDeadlineExceeded when there are some and
 // none came.
 absl::StatusOr<std::vector<driver::Inbound>> Peek(
-    const Settings& settings, const Client& control,
+    const Settings& settings, const Client& control, GroupClients& groups,
     const driver::Request& request, const Patience& patience);
 
 // Where to begin in each partition of `partitions`. With `committed`, the

@@ -94,6 +94,8 @@ class KafkaConnection final : public driver::Connection {
   // Used by background_'s jobs, one at a time.
   const std::shared_ptr<FoundRecords> found_records_ =
       std::make_shared<FoundRecords>();
+  const std::shared_ptr<GroupClients> group_clients_ =
+      std::make_shared<GroupClients>(CommonSettings(broker_));
   Background brief_;  // what must not wait behind a slow answer
   State state_ = State::kConnecting;
   absl::Time now_;

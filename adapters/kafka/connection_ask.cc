@@ -51,6 +51,7 @@ Settings ReaderSettings(const BrokerConfig& broker, const QueueConfig& queue) {
 }
 
 absl::StatusOr<int64_t> AskRemainder(const Client& control,
+                                     GroupClients& groups,
                                      const Settings& reader,
                                      const driver::Request& request,
                                      FoundRecords* found,
@@ -62,25 +63,25 @@ absl::StatusOr<int64_t> AskRemainder(const Client& control,
       reader.rbegin(), reader.rend(),
       [](const Setting& s) { return s.name == "isolation.level"; });
   if (level == reader.rend() || level->value.Reveal() == "read_committed") {
-    return ask({control, reader, found}, request.queue, patience);
+    return ask({control, groups, reader, found}, request.queue, patience);
   }
   TIELINE_ASSIGN_OR_RETURN(const ClientRef own,
                            Client::Make(RD_KAFKA_CONSUMER, reader, 0));
-  return ask({*own.get(), reader, found}, request.queue, patience);
+  return ask({*own.get(), groups, reader, found}, request.queue, patience);
 }
 
 // On the background thread.
-driver::Reply Carry(const Client& control, const Settings& reader,
-                    const driver::Request& request, FoundRecords* found,
-                    const Patience& patience) {
+driver::Reply Carry(const Client& control, GroupClients& groups,
+                    const Settings& reader, const driver::Request& request,
+                    FoundRecords* found, const Patience& patience) {
   driver::Reply reply;
   switch (request.op) {
     case Op::kPeek:
-      reply.status = Into(Peek(reader, control, request, patience),
+      reply.status = Into(Peek(reader, control, groups, request, patience),
                           [&](auto v) { reply.inbound = std::move(v); });
       break;
     case Op::kDepth:
-      reply.status = Into(Depth(control, request.queue, patience),
+      reply.status = Into(Depth(control, groups, request.queue, patience),
                           [&](int64_t v) { reply.count = v; });
       break;
     case Op::kDrainMark:
@@ -110,7 +111,7 @@ driver::Reply Carry(const Client& control, const Settings& reader,
     case Op::kUndrained:
     case Op::kFixStart:
       reply.status =
-          Into(AskRemainder(control, reader, request, found, patience),
+          Into(AskRemainder(control, groups, reader, request, found, patience),
                [&](int64_t v) { reply.count = v; });
       break;
     default:
@@ -144,10 +145,11 @@ void KafkaConnection::Ask(uint64_t cookie, driver::Request request) {
     const bool posted =
         Post([this, cookie, left, reader = std::move(reader),
               request = std::move(request), found = found_records_,
+              groups = group_clients_,
               control = std::make_shared<ClientRef>(control_.Share())](
                  const std::atomic<bool>& stop) -> Background::Result {
           auto reply = std::make_shared<driver::Reply>(
-              Carry(*control->get(), reader, request, found.get(),
+              Carry(*control->get(), *groups, reader, request, found.get(),
                     {absl::Now() + left, &stop}));
           reply->cookie = cookie;
           return [this, reply] { Reply(std::move(*reply)); };

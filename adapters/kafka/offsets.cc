@@ -54,53 +54,34 @@ absl::StatusOr<std::vector<int64_t>> AskCommitted(const Client& client,
                                                   const QueueConfig& queue,
                                                   size_t partitions,
                                                   const Patience& patience) {
-  Owned<rd_kafka_topic_partition_list_t> list(
+  const Owned<rd_kafka_topic_partition_list_t> list(
       rd_kafka_topic_partition_list_new(static_cast<int>(partitions)));
   for (size_t p = 0; p < partitions; ++p) {
     rd_kafka_topic_partition_list_add(list.get(), queue.entity.c_str(),
                                       static_cast<int32_t>(p));
   }
-  const std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, FreeMore> asked(
-      rd_kafka_ListConsumerGroupOffsets_new(GroupOf(queue).c_str(),
-                                            list.get()));
-  const Owned<rd_kafka_queue_t> replies(rd_kafka_queue_new(client.rk()));
-  const Options options =
-      OptionsFor(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, patience);
-  std::array<rd_kafka_ListConsumerGroupOffsets_t*, 1> asks{asked.get()};
-  rd_kafka_ListConsumerGroupOffsets(client.rk(), asks.data(), 1, options.get(),
-                                    replies.get());
-  TIELINE_ASSIGN_OR_RETURN(
-      const Owned<rd_kafka_event_t> event,
-      Await(replies.get(), "offsets of group " + GroupOf(queue), patience));
-  size_t count = 0;
-  const rd_kafka_group_result_t** groups =
-      rd_kafka_ListConsumerGroupOffsets_result_groups(
-          rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
+  const std::string what = "offsets of group " + GroupOf(queue);
+  TIELINE_RETURN_IF_ERROR(StatusOf(
+      rd_kafka_committed(client.rk(), list.get(), patience.LeftMs()), what));
   std::vector<int64_t> offsets(partitions, -1);
-  for (size_t g = 0; g < count; ++g) {
-    if (const rd_kafka_error_t* error = rd_kafka_group_result_error(groups[g]);
-        error != nullptr) {
-      return StatusOf(rd_kafka_error_code(error),
-                      "offsets of group " + GroupOf(queue));
-    }
-    const rd_kafka_topic_partition_list_t* of =
-        rd_kafka_group_result_partitions(groups[g]);
-    for (int i = 0; of != nullptr && i < of->cnt; ++i) {
-      const auto p = static_cast<size_t>(of->elems[i].partition);
-      if (p < partitions) offsets[p] = of->elems[i].offset;
-    }
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& of = list->elems[i];
+    TIELINE_RETURN_IF_ERROR(StatusOf(of.err, what));
+    offsets[static_cast<size_t>(of.partition)] =
+        std::max<int64_t>(of.offset, -1);
   }
   return offsets;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<int64_t>> Committed(const Client& client,
+absl::StatusOr<std::vector<int64_t>> Committed(GroupClients& groups,
                                                const QueueConfig& queue,
                                                size_t partitions,
                                                const Patience& patience) {
-  return AskCoordinator(client, patience, [&] {
-    return AskCommitted(client, queue, partitions, patience);
+  TIELINE_ASSIGN_OR_RETURN(const ClientRef client, groups.Of(GroupOf(queue)));
+  return AskCoordinator(*client.get(), patience, [&] {
+    return AskCommitted(*client.get(), queue, partitions, patience);
   });
 }
 
@@ -115,12 +96,13 @@ absl::StatusOr<std::vector<int64_t>> EndOffsets(const Client& client,
   return ends;
 }
 
-absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
+absl::StatusOr<int64_t> Depth(const Client& client, GroupClients& groups,
+                              const QueueConfig& queue,
                               const Patience& patience) {
   TIELINE_ASSIGN_OR_RETURN(const std::vector<Range> ranges,
                            Ranges(client, queue, patience));
   TIELINE_ASSIGN_OR_RETURN(const std::vector<int64_t> committed,
-                           Committed(client, queue, ranges.size(), patience));
+                           Committed(groups, queue, ranges.size(), patience));
   const auto start = ParseStart(queue.start);
   const bool latest = start.ok() && start->kind == Start::Kind::kLatest;
   int64_t depth = 0;
@@ -137,7 +119,7 @@ absl::StatusOr<int64_t> Depth(const Client& client, const QueueConfig& queue,
 namespace {
 
 // Where to peek in each partition.
-absl::StatusOr<std::vector<int64_t>> PeekFrom(const Client& control,
+absl::StatusOr<std::vector<int64_t>> PeekFrom(GroupClients& groups,
                                               const driver::Request& request,
                                               const std::vector<Range>& ranges,
                                               const Patience& patience) {
@@ -148,7 +130,7 @@ absl::StatusOr<std::vector<int64_t>> PeekFrom(const Client& control,
   if (std::any_of(from.begin(), from.end(), is_negative)) {
     TIELINE_ASSIGN_OR_RETURN(
         const std::vector<int64_t> committed,
-        Committed(control, request.queue, from.size(), patience));
+        Committed(groups, request.queue, from.size(), patience));
     for (size_t p = 0; p < from.size(); ++p) {
       if (from[p] < 0) from[p] = committed[p];
     }
@@ -162,13 +144,13 @@ absl::StatusOr<std::vector<int64_t>> PeekFrom(const Client& control,
 }  // namespace
 
 absl::StatusOr<std::vector<driver::Inbound>> Peek(
-    const Settings& settings, const Client& control,
+    const Settings& settings, const Client& control, GroupClients& groups,
     const driver::Request& request, const Patience& patience) {
   const QueueConfig& queue = request.queue;
   TIELINE_ASSIGN_OR_RETURN(const std::vector<Range> ranges,
                            Ranges(control, queue, patience));
   TIELINE_ASSIGN_OR_RETURN(const std::vector<int64_t> from,
-                           PeekFrom(control, request, ranges, patience));
+                           PeekFrom(groups, request, ranges, patience));
   TIELINE_ASSIGN_OR_RETURN(const ClientRef client,
                            Client::Make(RD_KAFKA_CONSUMER, settings, 0));
   rd_kafka_poll_set_consumer(client->rk());

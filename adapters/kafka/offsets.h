@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "adapters/kafka/asks.h"
 #include "adapters/kafka/client.h"
+#include "adapters/kafka/group_clients.h"
 #include "tieline/config.h"
 
 namespace tieline::inline v0 {
@@ -34,8 +35,8 @@ absl::StatusOr<std::vector<Range>> Ranges(const Client& client,
                                           const QueueConfig& queue,
                                           const Patience& patience);
 
-// Negative where the group has committed nothing.
-absl::StatusOr<std::vector<int64_t>> Committed(const Client& client,
+// Of the queue's group; negative where it has committed nothing.
+absl::StatusOr<std::vector<int64_t>> Committed(GroupClients& groups,
                                                const QueueConfig& queue,
                                                size_t partitions,
                                                const Patience& patience);

@@ -95,40 +95,27 @@ absl::StatusOr<int64_t> Count(const Remainder& by, const QueueConfig& queue,
   return count;
 }
 
-// kAborted: the group has members.
-absl::Status ResultOf(rd_kafka_event_t* event, const std::string& what) {
-  size_t count = 0;
-  const rd_kafka_group_result_t** groups =
-      rd_kafka_AlterConsumerGroupOffsets_result_groups(
-          rd_kafka_event_AlterConsumerGroupOffsets_result(event), &count);
-  for (size_t g = 0; g < count; ++g) {
-    const rd_kafka_error_t* error = rd_kafka_group_result_error(groups[g]);
-    if (error != nullptr) return StatusOf(rd_kafka_error_code(error), what);
-    const rd_kafka_topic_partition_list_t* list =
-        rd_kafka_group_result_partitions(groups[g]);
-    for (int i = 0; list != nullptr && i < list->cnt; ++i) {
-      TIELINE_RETURN_IF_ERROR(StatusOf(list->elems[i].err, what));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CommitFor(const Client& client, const std::string& group,
+// Without being a member of the group: kAborted where it has some.
+absl::Status CommitFor(GroupClients& groups, const std::string& group,
                        const rd_kafka_topic_partition_list_t* list,
                        const Patience& patience) {
   const std::string what = "fixing the start of group " + group;
-  const std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t, FreeMore> asked(
-      rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), list));
-  const Owned<rd_kafka_queue_t> replies(rd_kafka_queue_new(client.rk()));
-  std::array<rd_kafka_AlterConsumerGroupOffsets_t*, 1> asks{asked.get()};
-  return AskCoordinator(client, patience, [&]() -> absl::Status {
-    const Options options = OptionsFor(
-        client, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, patience);
-    rd_kafka_AlterConsumerGroupOffsets(client.rk(), asks.data(), 1,
-                                       options.get(), replies.get());
+  TIELINE_ASSIGN_OR_RETURN(const ClientRef client, groups.Of(group));
+  const Owned<rd_kafka_queue_t> replies(rd_kafka_queue_new(client->rk()));
+  return AskCoordinator(*client.get(), patience, [&]() -> absl::Status {
+    TIELINE_RETURN_IF_ERROR(
+        StatusOf(rd_kafka_commit_queue(client->rk(), list, replies.get(),
+                                       nullptr, nullptr),
+                 what));
     TIELINE_ASSIGN_OR_RETURN(const Owned<rd_kafka_event_t> event,
                              Await(replies.get(), what, patience));
-    return ResultOf(event.get(), what);
+    TIELINE_RETURN_IF_ERROR(StatusOf(rd_kafka_event_error(event.get()), what));
+    const rd_kafka_topic_partition_list_t* done =
+        rd_kafka_event_topic_partition_list(event.get());
+    for (int i = 0; done != nullptr && i < done->cnt; ++i) {
+      TIELINE_RETURN_IF_ERROR(StatusOf(done->elems[i].err, what));
+    }
+    return absl::OkStatus();
   });
 }
 
@@ -142,7 +129,7 @@ absl::StatusOr<int64_t> Undrained(const Remainder& by, const QueueConfig& queue,
                            Ranges(by.client, queue, patience));
   TIELINE_ASSIGN_OR_RETURN(
       const std::vector<int64_t> committed,
-      Committed(by.client, queue, ranges.size(), patience));
+      Committed(by.groups, queue, ranges.size(), patience));
   QueueConfig as_read = queue;
   if (as_read.start == "latest") as_read.start = "earliest";
   TIELINE_ASSIGN_OR_RETURN(const std::vector<int64_t> begins,
@@ -157,7 +144,7 @@ absl::StatusOr<int64_t> FixStart(const Remainder& by, const QueueConfig& queue,
                            Ranges(by.client, queue, patience));
   TIELINE_ASSIGN_OR_RETURN(
       const std::vector<int64_t> committed,
-      Committed(by.client, queue, ranges.size(), patience));
+      Committed(by.groups, queue, ranges.size(), patience));
   TIELINE_ASSIGN_OR_RETURN(const std::vector<int64_t> begins,
                            Begins(by, queue, ranges, patience));
   const Owned<rd_kafka_topic_partition_list_t> list(
@@ -171,7 +158,7 @@ absl::StatusOr<int64_t> FixStart(const Remainder& by, const QueueConfig& queue,
   if (list->cnt > 0) {
     const std::string& group = GroupOf(queue);
     const absl::Status fixed =
-        CommitFor(by.client, group, list.get(), patience);
+        CommitFor(by.groups, group, list.get(), patience);
     const bool has_members = absl::IsAborted(fixed);
     TIELINE_ASSIGN_OR_RETURN(const Start start, ParseStart(queue.start));
     if (has_members && start.kind != Start::Kind::kEarliest) {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "adapters/kafka/asks.h"
 #include "adapters/kafka/client.h"
+#include "adapters/kafka/group_clients.h"
 #include "adapters/kafka/records.h"
 #include "adapters/kafka/settings.h"
 #include "tieline/config.h"
@@ -20,8 +21,9 @@ namespace kafka {
 
 // What both go by.
 struct Remainder {
-  // Tells offsets and commits them; its isolation level is the reader's.
+  // Tells offsets of the topic; its isolation level is the reader's.
   const Client& client;
+  GroupClients& groups;
   // Of a client that reads; see FirstRecords.
   const Settings& reader;
   FoundRecords* found;

@@ -56,7 +56,7 @@ void Shorten(std::string* id) {
 
 }  // namespace
 
-std::string PlaceId(const SourcePlace& place) {
+std::string IdOfPlace(const SourcePlace& place) {
   std::string id;
   if (place.position >= 0) AppendPlace(place, &id);
   return id;

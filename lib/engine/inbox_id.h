@@ -23,7 +23,7 @@ struct SourcePlace {
 // "broker/entity/lane/position", with '/' and '%' in names percent-encoded: the
 // id that a message without one gets, the same whenever it comes from there.
 // Empty where the broker gives no position.
-std::string PlaceId(const SourcePlace& place);
+std::string IdOfPlace(const SourcePlace& place);
 
 // Puts into `*id` (whose memory is used again) what the message is known by,
 // at most StoreBatch::kMaxId bytes: its own id, of which it says the type too,

@@ -71,7 +71,7 @@ std::shared_ptr<ReceiverLeg> ReceiverCore::LegOf(uint32_t incarnation) const {
 // ---- All legs.
 
 absl::Status ReceiverCore::SetConsumer(
-    std::shared_ptr<DeliveryConsumer> consumer) {
+    const std::shared_ptr<DeliveryConsumer>& consumer) {
   std::vector<std::shared_ptr<ReceiverLeg>> legs;
   {
     MutexLock lock(&mu_);
@@ -104,7 +104,7 @@ void ReceiverCore::Poke() {
   for (const auto& leg : legs()) leg->endpoint().Poke();
 }
 
-absl::Status ReceiverCore::Flush(absl::Duration timeout) {
+absl::Status ReceiverCore::Flush(absl::Duration timeout) const {
   const Deadline deadline(timeout);
   absl::Status first;
   for (const auto& leg : legs()) first.Update(leg->Flush(deadline.Left()));
@@ -169,7 +169,7 @@ absl::StatusOr<std::vector<Delivery>> ReceiverCore::ReceiveBatch(
 
 // ---- Of one leg.
 
-absl::Status ReceiverCore::CompleteAll(std::span<Delivery> deliveries) {
+absl::Status ReceiverCore::CompleteAll(std::span<Delivery> deliveries) const {
   return home()->CompleteAll(deliveries);
 }
 

@@ -31,9 +31,9 @@ class ReceiverCore final : public std::enable_shared_from_this<ReceiverCore> {
   void Attach();
 
   // As ReceiverLeg's, for all legs.
-  absl::Status SetConsumer(std::shared_ptr<DeliveryConsumer> consumer);
+  absl::Status SetConsumer(const std::shared_ptr<DeliveryConsumer>& consumer);
   void Pause();
-  absl::Status Flush(absl::Duration timeout);
+  absl::Status Flush(absl::Duration timeout) const;
   absl::Status Close(absl::Duration timeout);
 
   // From whichever leg has something.
@@ -41,7 +41,7 @@ class ReceiverCore final : public std::enable_shared_from_this<ReceiverCore> {
                                    const std::stop_token& stop);
   absl::StatusOr<std::vector<Delivery>> ReceiveBatch(
       size_t max, absl::Duration timeout, const std::stop_token& stop);
-  absl::Status CompleteAll(std::span<Delivery> deliveries);
+  absl::Status CompleteAll(std::span<Delivery> deliveries) const;
 
   // Of the leg that the incarnation is of; kAborted where it is gone.
   Delivery MakeDelivery(driver::Inbound inbound, uint32_t incarnation);

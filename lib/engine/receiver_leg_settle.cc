@@ -296,10 +296,11 @@ absl::Status ReceiverLeg::AbandonInPlace(Inbound& inbound,
                   "MaxDeliveryCountExceeded",
                   fmt::format("abandoned {} times", inbound.attempts));
   }
+  const Token token = inbound.token;
   absl::Status current;
   {
     MutexLock lock(&mu_);
-    current = CheckToken(inbound.token, incarnation);
+    current = CheckToken(token, incarnation);
     if (current.ok()) {
       ++counts_.abandoned;
       inbound.redelivered = true;
@@ -307,7 +308,7 @@ absl::Status ReceiverLeg::AbandonInPlace(Inbound& inbound,
     }
   }
   if (!current.ok()) {
-    GiveUp(inbound.token, incarnation);
+    GiveUp(token, incarnation);
     return current;
   }
   endpoint_->MarkDirty(this);
@@ -318,14 +319,15 @@ absl::Status ReceiverLeg::AbandonInPlace(Inbound& inbound,
 void ReceiverLeg::RetryLater(Inbound inbound, uint32_t incarnation) {
   inbound.attempts += 1;
   inbound.redelivered = true;
+  const Token token = inbound.token;
   bool is_current = false;
   {
     MutexLock lock(&mu_);
-    is_current = CheckToken(inbound.token, incarnation).ok();
+    is_current = CheckToken(token, incarnation).ok();
     if (is_current) ScheduleRetry(std::move(inbound));
   }
   if (!is_current) {
-    GiveUp(inbound.token, incarnation);
+    GiveUp(token, incarnation);
     return;
   }
   endpoint_->MarkDirty(this);

@@ -327,7 +327,7 @@ absl::Status SenderCore::Close(absl::Duration timeout) {
   return status;
 }
 
-absl::Status SenderCore::WaitOpen(absl::Duration timeout) {
+absl::Status SenderCore::WaitOpen(absl::Duration timeout) const {
   return home()->link().WaitOpen(timeout);
 }
 

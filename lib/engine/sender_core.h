@@ -50,7 +50,7 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
 
   absl::Status Flush(absl::Duration timeout);
   absl::Status Close(absl::Duration timeout);
-  absl::Status WaitOpen(absl::Duration timeout);
+  absl::Status WaitOpen(absl::Duration timeout) const;
   Capabilities capabilities() const { return home()->link().capabilities(); }
   SenderMetrics metrics() const;
   const SenderOptions& options() const { return options_; }
@@ -118,7 +118,7 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   // The leg as the endpoint keeps it: with the core.
   std::shared_ptr<EndpointUser> WithCore(const std::shared_ptr<SenderLeg>& leg);
   void CallMover();
-  void WakeHome();
+  void WakeHome() const;
   // In the home's strand.
   void TakeIncoming();
   void TakeAway();

@@ -26,7 +26,7 @@ void SenderCore::CallMover() {
   if (mover != nullptr) runner->Schedule(mover.get());
 }
 
-void SenderCore::WakeHome() {
+void SenderCore::WakeHome() const {
   const std::shared_ptr<SenderLeg> leg = home();
   leg->endpoint().MarkDirty(leg.get());
   leg->endpoint().Schedule();

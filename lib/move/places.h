@@ -30,7 +30,7 @@ class Places {
   // The record as JSON, brokers and entities by name.
   std::string Encode(const MoveRecord& record) const;
   // kDataLoss: it is none. `queue` gives a new place its other settings.
-  absl::StatusOr<MoveRecord> Decode(std::string_view json,
+  absl::StatusOr<MoveRecord> Decode(std::string_view text,
                                     const QueueConfig& queue);
 
  private:

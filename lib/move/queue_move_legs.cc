@@ -69,7 +69,7 @@ void QueueMove::ReconcileTasks(const MoveWants& wants, absl::Time now) {
   if (!wants.prepare) {
     preparing_.reset();
   } else if (!preparing_ || preparing_->binding != *wants.prepare) {
-    preparing_.emplace();
+    preparing_ = Preparing();
     preparing_->binding = *wants.prepare;
     preparing_->give_up_at = now + kPrepareTime;
   }
@@ -79,7 +79,7 @@ void QueueMove::ReconcileTasks(const MoveWants& wants, absl::Time now) {
       committing_.reset();
     }
   } else if (!committing_ || !(committing_->record == *wants.commit)) {
-    committing_.emplace();
+    committing_ = Committing();
     committing_->record = *wants.commit;
   }
   KeepWanted(wants.prove, proofs_, [&](const Binding& binding) {

@@ -31,7 +31,7 @@ EventLog::~EventLog() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void EventLog::Write(std::span<Record> records) {
+void EventLog::Write(std::span<Record> records) const {
   const auto now = static_cast<uint32_t>(absl::ToUnixMillis(absl::Now()));
   for (Record& record : records) record.ms = now;
   if (::write(fd_, records.data(), records.size_bytes()) ==

@@ -51,8 +51,8 @@ class EventLog {
 
   // Returns when the kernel has it. Where it can't be written the process ends:
   // what is not logged must not happen.
-  void Write(Record record) { Write(std::span(&record, 1)); }
-  void Write(std::span<Record> records);
+  void Write(Record record) const { Write(std::span(&record, 1)); }
+  void Write(std::span<Record> records) const;
 
  private:
   explicit EventLog(int fd) : fd_(fd) {}

@@ -404,7 +404,7 @@ class Desk {
     deduper->Complete(&tokens, 1);
     CHECK(tokens.empty());
   }
-  void RunStore() {
+  void RunStore() const {
     while (store->RunOnce() > 0) {
     }
   }

@@ -20,15 +20,15 @@ std::string IdOf(const Message& message, bool unique,
 }
 
 TEST_CASE("a message without an id is known by its place") {
-  CHECK(PlaceId(kPlace) == "primary/orders/3/1742");
+  CHECK(IdOfPlace(kPlace) == "primary/orders/3/1742");
   CHECK(IdOf(Message("m"), true) == "pprimary/orders/3/1742");
   CHECK(IdOf(Message("m"), false) == "pprimary/orders/3/1742");
 }
 
 TEST_CASE("names do not run into each other") {
-  CHECK(PlaceId({"a/b", "c", 0, 1}) == "a%2Fb/c/0/1");
-  CHECK(PlaceId({"a", "b/c", 0, 1}) == "a/b%2Fc/0/1");
-  CHECK(PlaceId({"a%2Fb", "c", 0, 1}) == "a%252Fb/c/0/1");
+  CHECK(IdOfPlace({"a/b", "c", 0, 1}) == "a%2Fb/c/0/1");
+  CHECK(IdOfPlace({"a", "b/c", 0, 1}) == "a/b%2Fc/0/1");
+  CHECK(IdOfPlace({"a%2Fb", "c", 0, 1}) == "a%252Fb/c/0/1");
 }
 
 TEST_CASE("an id counts where it is said to be unique") {
@@ -52,7 +52,7 @@ TEST_CASE("ids of the same text and another type differ") {
 
 TEST_CASE("without id and place a message can't be told from others") {
   Message message("m");
-  CHECK(PlaceId({"primary", "orders", 0, -1}).empty());
+  CHECK(IdOfPlace({"primary", "orders", 0, -1}).empty());
   CHECK(IdOf(message, true, {"primary", "orders", 0, -1}) == "none");
   message.set_id("id-1");
   CHECK(IdOf(message, false, {"primary", "orders", 0, -1}) == "none");
@@ -66,7 +66,7 @@ TEST_CASE("ids that are too long keep apart") {
   CHECK(IdOf(message, true).size() == StoreBatch::kMaxId);
   const auto with = [&](const std::string& id) {
     message.set_id(id);
-    const std::string known = IdOf(message, true);
+    std::string known = IdOf(message, true);
     CHECK(known.size() == StoreBatch::kMaxId);
     return known;
   };

@@ -74,7 +74,7 @@ class Desk {
   void Done(const std::string& id, uint64_t cookie) {
     inbox->Done(id, user, cookie);
   }
-  void RunStore() {
+  void RunStore() const {
     while (store->RunOnce() > 0) {
     }
   }

@@ -59,7 +59,7 @@ struct MoveRig {
     for (const std::string& name : names) memory::Broker::Remove(name);
   }
   // The config in which "q" is at `broker` next.
-  Config Next(const std::string& broker) {
+  Config Next(const std::string& broker) const {
     Config next = bus->config();
     QueueConfig& q = next.queues["q"];
     q.was.push_back({q.broker, q.generation, q.entity});

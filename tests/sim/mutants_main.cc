@@ -45,7 +45,7 @@ struct Arguments {
     std::printf(
         "{\"mutant\": %d, \"found\": true, \"seeds\": %llu, "
         "\"invariant\": %d, \"what\": \"%s\"}\n",
-        mutant.number, static_cast<unsigned long long>(i + 1), result.invariant,
+        mutant.number, static_cast<unsigned long long>(i) + 1, result.invariant,
         mutant.what);
     std::fflush(stdout);
     std::_Exit(kFound);

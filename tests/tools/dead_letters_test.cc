@@ -169,7 +169,7 @@ struct Rig {
     memory::Broker::Remove(name);
   }
 
-  void Bury(const Bodies& bodies) {
+  void Bury(const Bodies& bodies) const {
     auto sender = *bus->OpenSender(queue);
     auto receiver = *bus->OpenReceiver(queue);
     for (const std::string& body : bodies) {
@@ -193,7 +193,7 @@ struct Rig {
     return bodies;
   }
 
-  Bodies Take(const std::string& from) {
+  Bodies Take(const std::string& from) const {
     Bodies bodies;
     auto receiver = *bus->OpenReceiver(from);
     while (true) {
@@ -205,7 +205,7 @@ struct Rig {
     }
   }
 
-  TakeResult Run(std::vector<std::string> chosen, Sender* to) {
+  TakeResult Run(std::vector<std::string> chosen, Sender* to) const {
     DeadLetterChoice choice(std::move(chosen), 100, place);
     CHECK(LookAtDeadLetters(bus.get(), place, kLong, [&](const auto& letter) {
             return choice.See(letter);

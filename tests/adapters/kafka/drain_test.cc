@@ -38,6 +38,7 @@ class Topic {
     Kafka().CreateTopic(queue.entity, partitions);
     broker_.url = *Url::Parse(Kafka().Url("plain"));
     control_ = MakeClient(RD_KAFKA_CONSUMER, CommonSettings(broker_));
+    groups_ = std::make_unique<GroupClients>(CommonSettings(broker_));
   }
 
   ClientRef MakeClient(rd_kafka_type_t type, const Settings& settings) const {
@@ -54,11 +55,12 @@ class Topic {
   absl::Status FixStatus(const std::string& start) {
     queue.start = start;
     const Settings reader = Reader();
-    return FixStart({*control_.get(), reader, &found_}, queue, Patient())
+    return FixStart({*control_.get(), *groups_, reader, &found_}, queue,
+                    Patient())
         .status();
   }
   std::vector<int64_t> CommittedNow(size_t partitions) const {
-    auto offsets = Committed(*control_.get(), queue, partitions, Patient());
+    auto offsets = Committed(*groups_, queue, partitions, Patient());
     REQUIRE(offsets.ok());
     return *std::move(offsets);
   }
@@ -105,7 +107,7 @@ class Topic {
   int64_t Get(F f) {
     const Settings reader = Reader();
     const absl::StatusOr<int64_t> n =
-        f({*control_.get(), reader, &found_}, queue, Patient());
+        f({*control_.get(), *groups_, reader, &found_}, queue, Patient());
     INFO(n.status().ToString());
     REQUIRE(n.ok());
     return *n;
@@ -113,6 +115,7 @@ class Topic {
 
   BrokerConfig broker_;
   ClientRef control_;
+  std::unique_ptr<GroupClients> groups_;
   FoundRecords found_;
 };
 
