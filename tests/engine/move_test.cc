@@ -67,7 +67,7 @@ struct MoveRig {
     ++q.generation;
     return next;
   }
-  std::unique_ptr<Moving> Move(const std::string& broker) {
+  std::unique_ptr<Moving> Move(const std::string& broker) const {
     auto plan = bus->Plan(Next(broker));
     REQUIRE(plan.ok());
     REQUIRE(plan->moves.size() == 1);
