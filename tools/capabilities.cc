@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lib/base/drain_proof.h"
 #include "lib/base/status.h"
 #include "tools/command.h"
 #include "tools/failure.h"
@@ -46,22 +47,6 @@ constexpr RowText kRows[] = {
     {Capability::kReplay, "receive again from an offset or time"},
 };
 static_assert(std::size(kRows) == kCapabilityCount);
-
-std::string_view NameOf(DrainProof proof) {
-  switch (proof) {
-    case DrainProof::kExact:
-      return "exact";
-    case DrainProof::kOffsets:
-      return "offsets";
-    case DrainProof::kCount:
-      return "count";
-    case DrainProof::kPeek:
-      return "peek";
-    case DrainProof::kQuietPeriod:
-      break;
-  }
-  return "quiet period";
-}
 
 class CapabilitiesCommand : public Command {
  public:

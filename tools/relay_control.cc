@@ -32,6 +32,8 @@ std::string ListOf(const std::vector<PlannedMove>& moves) {
 
 absl::StatusOr<std::unique_ptr<RelayControl>> RelayControl::Open(
     Bus* bus, const std::string& config_file, bool watch) {
+  // First: who sees the socket may send a SIGHUP.
+  if (!config_file.empty()) WatchHangups();
   std::unique_ptr<RelayControl> control(
       new RelayControl(bus, config_file, watch));
   const std::string state_file = bus->config().state_file;
@@ -44,7 +46,6 @@ absl::StatusOr<std::unique_ptr<RelayControl>> RelayControl::Open(
                               return self->control_.Answer(request);
                             }));
   }
-  if (!config_file.empty()) WatchHangups();
   return control;
 }
 

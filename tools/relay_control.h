@@ -20,8 +20,8 @@ namespace tieline::tools {
 
 class RelayControl {
  public:
-  // Opens the control socket, if the bus's config has a state file, and takes
-  // SIGHUP over. `config_file` empty: there is nothing to read again. `watch`:
+  // Takes SIGHUP over, then opens the control socket, if the bus's config has a
+  // state file. `config_file` empty: there is nothing to read again. `watch`:
   // also when the file changes. Errors as of ControlServer::Open. The bus has
   // to outlive it.
   static absl::StatusOr<std::unique_ptr<RelayControl>> Open(

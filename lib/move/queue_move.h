@@ -152,6 +152,9 @@ class QueueMove final : public Runnable, public DeliveryGate {
   // What the machine wants and what is there, made one.
   void Reconcile(absl::Time now);
   void ReconcileTasks(const MoveWants& wants, absl::Time now);
+  // The config of a place, and a connection there; null, with the reason as the
+  // move's status, where none can be had.
+  std::shared_ptr<Endpoint> EndpointAt(PlaceId place, QueueConfig* queue);
   void ReconcileSender(SenderEntry& entry, const MoveWants& wants, bool waits);
   void ReconcileReceiver(ReceiverEntry& entry, const MoveWants& wants);
   // What is under way: true when something was fed.

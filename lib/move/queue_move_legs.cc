@@ -103,6 +103,18 @@ void QueueMove::ReconcileTasks(const MoveWants& wants, absl::Time now) {
   });
 }
 
+std::shared_ptr<Endpoint> QueueMove::EndpointAt(PlaceId place,
+                                                QueueConfig* queue) {
+  {
+    MutexLock lock(&mu_);
+    *queue = places_.at(place);
+  }
+  auto endpoint = host_->EndpointAt(*queue);
+  if (endpoint.ok()) return *std::move(endpoint);
+  SetStatus(endpoint.status());
+  return nullptr;
+}
+
 void QueueMove::ReconcileSender(SenderEntry& entry, const MoveWants& wants,
                                 bool waits) {
   const std::shared_ptr<SenderCore> core = entry.core.lock();
@@ -120,17 +132,9 @@ void QueueMove::ReconcileSender(SenderEntry& entry, const MoveWants& wants,
   for (const PlaceId place : wanted) {
     if (entry.legs.contains(place)) continue;
     QueueConfig queue;
-    {
-      MutexLock lock(&mu_);
-      queue = places_.at(place);
-    }
-    auto endpoint = host_->EndpointAt(queue);
-    if (!endpoint.ok()) {
-      SetStatus(endpoint.status());
-      continue;
-    }
-    std::shared_ptr<SenderLeg> leg =
-        core->AddLeg(*std::move(endpoint), std::move(queue));
+    const std::shared_ptr<Endpoint> endpoint = EndpointAt(place, &queue);
+    if (endpoint == nullptr) continue;
+    std::shared_ptr<SenderLeg> leg = core->AddLeg(endpoint, std::move(queue));
     if (leg != nullptr) entry.legs[place] = std::move(leg);
   }
   const auto at_present = entry.legs.find(present.place);
@@ -170,18 +174,13 @@ void QueueMove::ReconcileReceiver(ReceiverEntry& entry,
     std::shared_ptr<ReceiverLeg>& leg = entry.legs[place];
     if (leg == nullptr) {
       QueueConfig queue;
-      {
-        MutexLock lock(&mu_);
-        queue = places_.at(place);
-      }
-      auto endpoint = host_->EndpointAt(queue);
-      if (!endpoint.ok()) {
-        SetStatus(endpoint.status());
+      const std::shared_ptr<Endpoint> endpoint = EndpointAt(place, &queue);
+      if (endpoint == nullptr) {
         entry.legs.erase(place);
         continue;
       }
-      leg = host_->MakeReceiverLeg(*std::move(endpoint), std::move(queue),
-                                   core->options(), core->NextNumber());
+      leg = host_->MakeReceiverLeg(endpoint, std::move(queue), core->options(),
+                                   core->NextNumber());
       if (!Mutant(78)) {
         leg->SetGate(std::static_pointer_cast<QueueMove>(shared_from_this()),
                      place);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/drain_proof.h"
 #include "lib/base/mutant.h"
 #include "lib/base/permanent.h"
 #include "lib/base/status.h"
@@ -17,22 +18,6 @@ constexpr absl::Duration kAskAgain = absl::Milliseconds(20);
 constexpr absl::Duration kApart = absl::Milliseconds(200);
 constexpr absl::Duration kAnswerTime = absl::Seconds(2);
 constexpr absl::Duration kTryAgain = absl::Seconds(1);
-
-std::string_view ProofName(DrainProof proof) {
-  switch (proof) {
-    case DrainProof::kExact:
-      return "exact";
-    case DrainProof::kOffsets:
-      return "offsets";
-    case DrainProof::kCount:
-      return "count";
-    case DrainProof::kPeek:
-      return "peek";
-    case DrainProof::kQuietPeriod:
-      return "unproven";
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -419,7 +404,7 @@ void QueueMove::OnProofAnswer(uint64_t generation, const driver::Reply& reply,
     proof.next_ask = now + kApart;
     return;
   }
-  Prove(proof, std::string(ProofName(kind)));
+  Prove(proof, std::string(NameOf(kind)));
 }
 
 bool QueueMove::WorkProofs(absl::Time now) {

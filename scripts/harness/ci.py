@@ -18,6 +18,10 @@ import results
 LOGS = paths.ROOT / "build" / "ci"
 FUZZ_SECONDS = int(os.environ.get("TIELINE_FUZZ_SECONDS", "60"))
 TAIL_LINES = 40
+# How programs of a stage name what failed: once more at the end, where the
+# last lines of a run are all that is kept of it.
+FAILED = re.compile(r"^\s*(FAILED: .*|.*: error: .*)$", re.M)
+MAX_NAMED = 30
 # Programs that a sanitizer's run adds nothing to: they test texts, or run
 # programs built apart.
 NOT_SANITIZED = "^(tree_test|package_test|docs_test|brokers_self_test)$"
@@ -64,6 +68,14 @@ class Stage:
             self.failures.append(name)
         if code and not said.failed:
             self.tally.add("failed")
+
+    def named_failures(self):
+        if not self.failures:
+            return []
+        log = self.path.read_text(errors="replace")
+        named = dict.fromkeys(self.failures)
+        named.update(dict.fromkeys(FAILED.findall(log)))
+        return list(named)[:MAX_NAMED]
 
 
 def style(stage, _):
@@ -171,7 +183,7 @@ def run_stage(name, environment):
         for line in lines[-TAIL_LINES:]:
             print(f"    {line}")
     sys.stdout.flush()
-    return stage.tally, seconds
+    return stage
 
 
 def main():
@@ -188,14 +200,19 @@ def main():
     pathlib.Path(LOGS).mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     total = results.Tally()
+    stages = []
     with contextlib.ExitStack() as stack:
         environment = {}
         if WITH_BROKERS & set(chosen):
             environment = stack.enter_context(brokers.for_tests())
         for name in chosen:
-            tally, _ = run_stage(name, environment)
+            stage = run_stage(name, environment)
+            stages.append(stage)
             for outcome in ("passed", "failed", "skipped"):
-                total.add(outcome, getattr(tally, outcome))
+                total.add(outcome, getattr(stage.tally, outcome))
+    for stage in stages:
+        for what in stage.named_failures():
+            print(f"ci: {stage.name}: {what}")
     print(f"ci: {time.monotonic() - start:.0f} s in all")
     print(total, flush=True)
     return 1 if total.failed else 0

@@ -283,21 +283,30 @@ void SimBroker::DropLane(Session& session, uint32_t link, driver::Lane lane,
   Push(entity);
 }
 
+void SimBroker::ForgetLink(Session& session, uint32_t link) {
+  const auto it = session.links.find(link);
+  if (!it->second.reads) {
+    session.links.erase(it);
+    return;
+  }
+  const std::string entity = it->second.entity;
+  readers_.erase(it->second.reader.id);
+  EntityOf(entity).RemoveReader(it->second.reader.id, timeline_->now(),
+                                TellReaders(entity));
+  session.links.erase(it);
+  Push(entity);
+}
+
 void SimBroker::CloseLink(Session& session, uint32_t link) {
   const auto it = session.links.find(link);
   if (it == session.links.end()) return;
   if (it->second.reads) {
     session.Down(To<SimReceiver>(
         link, [](SimReceiver& r) { r.BeClosed(absl::OkStatus()); }));
-    const std::string entity = it->second.entity;
-    readers_.erase(it->second.reader.id);
-    EntityOf(entity).RemoveReader(it->second.reader.id, timeline_->now(),
-                                  TellReaders(entity));
-    session.links.erase(it);
-    Push(entity);
+    ForgetLink(session, link);
     return;
   }
-  session.links.erase(it);
+  ForgetLink(session, link);
   session.Down(
       To<SimSender>(link, [](SimSender& s) { s.BeClosed(absl::OkStatus()); }));
 }

@@ -92,6 +92,8 @@ class SimBroker {
   void DropLane(Session& session, uint32_t link, driver::Lane lane,
                 uint32_t epoch);
   void CloseLink(Session& session, uint32_t link);
+  // What a link leaves goes to the other readers.
+  void ForgetLink(Session& session, uint32_t link);
   void Ask(Session& session, uint64_t cookie, const driver::Request& request);
   // The session is over, here; what its readers held is free again.
   void Forget(Session& session);

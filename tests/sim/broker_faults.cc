@@ -136,16 +136,7 @@ void SimBroker::DetachSomeLink() {
       static_cast<SimSender*>(handle)->BeClosed(why);
     }
   });
-  if (it->second.reads) {
-    const std::string entity = it->second.entity;
-    readers_.erase(it->second.reader.id);
-    EntityOf(entity).RemoveReader(it->second.reader.id, timeline_->now(),
-                                  TellReaders(entity));
-    session.links.erase(it);
-    Push(entity);
-  } else {
-    session.links.erase(it);
-  }
+  ForgetLink(session, link);
 }
 
 void SimBroker::Rebalance(absl::Duration grace) {

@@ -1,9 +1,12 @@
 """Runs the tieline command for the tests."""
 
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import unittest
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import python_test  # noqa: E402
@@ -49,3 +52,48 @@ def start(*words, **options):
     return subprocess.Popen([str(COMMAND), *map(str, words)], text=True,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, **options)
+
+
+KINDS = ("kafka", "artemis", "rabbitmq")
+
+
+def url_of(kind):
+    return os.environ.get(f"TIELINE_{kind.upper()}_URL")
+
+
+class BrokerCase(unittest.TestCase):
+    """Uses the real brokers of the run, which other programs use too."""
+
+    @classmethod
+    def setUpClass(cls):
+        if python_test.built_without("kafka"):
+            raise unittest.SkipTest("the build has no Kafka")
+        for kind in KINDS:
+            if not url_of(kind):
+                raise unittest.SkipTest(f"there is no {kind} broker: "
+                                        "TIELINE_..._URL is not set")
+
+    def setUp(self):
+        # Names of our own.
+        self.unique = uuid.uuid4().hex[:8]
+
+    def entity(self, name):
+        return f"cli-{self.unique}-{name}"
+
+    def queue(self, kind, name="q", **params):
+        if kind == "kafka":
+            params = {"create": "true", "group": f"g-{self.unique}", **params}
+        query = "&".join(f"{k}={v}" for k, v in params.items())
+        return (f"{url_of(kind)}/{self.entity(name)}" +
+                (f"?{query}" if query else ""))
+
+    def ok(self, *words, **options):
+        ran = tieline(*words, **options)
+        self.assertEqual(0, ran.code, f"{words}\n{ran}")
+        return ran
+
+    def assert_fails(self, ran, code, *texts):
+        self.assertEqual(code, ran.code, ran)
+        self.assertEqual(1, len(ran.errors), ran)
+        for text in texts:
+            self.assertIn(text, ran.errors[0])

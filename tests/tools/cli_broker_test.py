@@ -6,18 +6,9 @@ import pathlib
 import signal
 import subprocess
 import unittest
-import uuid
 
 import cli
-from cli import tieline
-
-python_test = cli.python_test
-
-KINDS = ("kafka", "artemis", "rabbitmq")
-
-
-def url_of(kind):
-    return os.environ.get(f"TIELINE_{kind.upper()}_URL")
+from cli import KINDS, tieline, url_of
 
 
 def description_of(kind):
@@ -25,36 +16,7 @@ def description_of(kind):
         os.environ[f"TIELINE_{kind.upper()}_BROKER"]).read_text())
 
 
-class Brokers(unittest.TestCase):
-
-    @classmethod
-    def setUpClass(cls):
-        if python_test.built_without("kafka"):
-            raise unittest.SkipTest("the build has no Kafka")
-        for kind in KINDS:
-            if not url_of(kind):
-                raise unittest.SkipTest(f"there is no {kind} broker: "
-                                        "TIELINE_..._URL is not set")
-        # Programs of the run share the brokers: names of our own.
-        cls.unique = uuid.uuid4().hex[:8]
-
-    def queue(self, kind, name, **params):
-        if kind == "kafka":
-            params = {"create": "true", "group": f"g-{self.unique}", **params}
-        query = "&".join(f"{k}={v}" for k, v in params.items())
-        return (f"{url_of(kind)}/cli-{self.unique}-{name}" +
-                (f"?{query}" if query else ""))
-
-    def ok(self, *words, **options):
-        ran = tieline(*words, **options)
-        self.assertEqual(0, ran.code, f"{words}\n{ran}")
-        return ran
-
-    def assert_fails(self, ran, code, *texts):
-        self.assertEqual(code, ran.code, ran)
-        self.assertEqual(1, len(ran.errors), ran)
-        for text in texts:
-            self.assertIn(text, ran.errors[0])
+class Brokers(cli.BrokerCase):
 
     def test_what_is_sent_is_received(self):
         line = ('{"id":"m-1","key":"charger-17","subject":"s",'
@@ -98,7 +60,7 @@ class Brokers(unittest.TestCase):
             with self.subTest(kind=kind):
                 queue = self.queue(kind, "peek")
                 self.ok("send", queue, "--body", "x", "--count", 3)
-                python_test.wait_until(
+                cli.python_test.wait_until(
                     lambda q=queue: self.ok("queues", "depth", q).out == "3\n",
                     20, "depth 3")
                 self.assertEqual(3, len(self.ok(
@@ -238,8 +200,8 @@ class Brokers(unittest.TestCase):
                       self.queue("rabbitmq", "caps"), "--name", "memory",
                       "--name", "Kafka", "--name", "Artemis", "--name",
                       "RabbitMQ")
-        self.assertIn(ran.out, (python_test.ROOT / "README.md").read_text())
+        self.assertIn(ran.out, (cli.python_test.ROOT / "README.md").read_text())
 
 
 if __name__ == "__main__":
-    python_test.main()
+    cli.python_test.main()

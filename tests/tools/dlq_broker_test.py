@@ -1,64 +1,25 @@
 """tieline dlq on real Kafka, Artemis and RabbitMQ."""
 
 import json
-import os
 import pathlib
 import tempfile
 import unittest
-import uuid
 
 import cli
-from cli import tieline
+from cli import KINDS, tieline
 
-python_test = cli.python_test
-
-KINDS = ("kafka", "artemis", "rabbitmq")
 # Those that can show what is there.
 LOOKING = ("kafka", "artemis")
 # A destination that takes no message that is used here.
 REFUSES = "memory://m/refuses?set.max_message_bytes=5"
 
 
-def url_of(kind):
-    return os.environ.get(f"TIELINE_{kind.upper()}_URL")
-
-
-class DeadLetters(unittest.TestCase):
-
-    @classmethod
-    def setUpClass(cls):
-        if python_test.built_without("kafka"):
-            raise unittest.SkipTest("the build has no Kafka")
-        for kind in KINDS:
-            if not url_of(kind):
-                raise unittest.SkipTest(f"there is no {kind} broker: "
-                                        "TIELINE_..._URL is not set")
-
-    def setUp(self):
-        # Programs of the run share the brokers: names of our own.
-        self.unique = uuid.uuid4().hex[:8]
-
-    def entity(self, name):
-        return f"dlq-{self.unique}-{name}"
+class DeadLetters(cli.BrokerCase):
 
     def queue(self, kind, name="q", **params):
         if kind == "kafka":
-            params = {"create": "true", "partitions": 1,
-                      "group": f"g-{self.unique}", **params}
-        query = "&".join(f"{k}={v}" for k, v in params.items())
-        return (f"{url_of(kind)}/{self.entity(name)}" +
-                (f"?{query}" if query else ""))
-
-    def ok(self, *words, **options):
-        ran = tieline(*words, **options)
-        self.assertEqual(0, ran.code, f"{words}\n{ran}")
-        return ran
-
-    def assert_fails(self, ran, code, *texts):
-        self.assertEqual(code, ran.code, ran)
-        self.assertEqual(1, len(ran.errors), ran)
-        for text in texts:
-            self.assertIn(text, ran.errors[0])
+            params = {"partitions": 1, **params}
+        return super().queue(kind, name, **params)
 
     def bury(self, queue, bodies, keys=("k",)):
         """Sends the messages, and has a route give them up."""
@@ -275,4 +236,4 @@ queues:
 
 
 if __name__ == "__main__":
-    python_test.main()
+    cli.python_test.main()
