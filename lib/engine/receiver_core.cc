@@ -85,6 +85,8 @@ absl::Status ReceiverCore::SetConsumer(
   }
   absl::Status first;
   for (const auto& leg : legs) first.Update(leg->SetConsumer(consumer));
+  // The first one is kept here, also where the queue has left it.
+  if (consumer == nullptr) first_->SetConsumer(nullptr).IgnoreError();
   return first;
 }
 

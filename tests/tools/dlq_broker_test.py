@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 import cli
-from cli import KINDS, tieline
+from cli import KINDS, tieline, url_of
 
 # Those that can show what is there.
 LOOKING = ("kafka", "artemis")
