@@ -66,8 +66,9 @@ Bus::~Bus() { core_->Close(absl::Seconds(5)).IgnoreError(); }
 
 absl::StatusOr<std::unique_ptr<Sender>> Bus::OpenSender(std::string_view queue,
                                                         SenderOptions options) {
-  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<SenderCore> core,
-                           core_->OpenSender(queue, std::move(options)));
+  TIELINE_ASSIGN_OR_RETURN(
+      std::shared_ptr<SenderCore> core,
+      core_->OpenSender(queue, std::move(options), Spool::kMay));
   return std::make_unique<Sender>(std::move(core));
 }
 

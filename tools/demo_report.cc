@@ -32,10 +32,15 @@ std::string MoveText(const MoveReport& move) {
   }
   text += fmt::format(
       "  longest pause of the senders {}\n"
-      "  in flight {}, in doubt {}, drained {}, late {}, suppressed {}\n",
+      "  in flight {}, in doubt {}, held {}, drained {}, late {}, suppressed "
+      "{}\n",
       Short(move.longest_pause), Grouped(move.in_flight),
-      Grouped(move.in_doubt), Grouped(move.drained), Grouped(move.late),
-      Grouped(move.suppressed));
+      Grouped(move.in_doubt), Grouped(move.held), Grouped(move.drained),
+      Grouped(move.late), Grouped(move.suppressed));
+  if (move.left > 0) {
+    text += fmt::format("  left at {}: {}\n", move.from,
+                        Grouped(static_cast<uint64_t>(move.left)));
+  }
   if (!move.proof.empty()) {
     text +=
         fmt::format("  proof that {} was empty: {}\n", move.from, move.proof);

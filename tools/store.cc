@@ -6,9 +6,12 @@
 
 #include "lib/base/status.h"
 #include "lib/control/reply.h"
+#include "lib/engine/spool_entry.h"
+#include "lib/engine/spool_lanes.h"
 #include "lib/store/repair.h"
 #include "tools/command.h"
 #include "tools/failure.h"
+#include "tools/ndjson.h"
 #include "tools/output.h"
 #include "tools/terminal.h"
 
@@ -16,6 +19,8 @@ namespace tieline::tools {
 namespace {
 
 using control::Json;
+
+constexpr int64_t kChunkBytes = int64_t{1} << 20;
 
 class StoreCommand : public Command {
  public:
@@ -27,26 +32,76 @@ class StoreCommand : public Command {
         "repair",
         "Keep what can be read of a damaged one; the damaged file stays as "
         "FILE.damaged-N");
-    for (CLI::App* sub : {check_, repair_}) {
+    spool_ = app->add_subcommand(
+        "spool",
+        "Print the messages of a queue that no broker has taken yet, a line of "
+        "JSON each, as `tieline send` reads them");
+    for (CLI::App* sub : {check_, repair_, spool_}) {
       sub->add_option("FILE", file_, "State file")->required();
+    }
+    for (CLI::App* sub : {check_, repair_}) {
       sub->add_flag("--json", json_, "Answer in JSON");
     }
+    spool_->add_option("QUEUE", queue_, "The queue's name")->required();
+    spool_->add_flag("--rejected", rejected_,
+                     "Instead, those that a broker refused for good");
+    spool_->add_flag("--remove", remove_,
+                     "Take them out when they are printed");
   }
 
-  ExitCode Run() override { return check_->parsed() ? Check() : Repair(); }
+  ExitCode Run() override {
+    if (spool_->parsed()) return Spool();
+    return check_->parsed() ? Check() : Repair();
+  }
 
  private:
-  ExitCode Check() {
+  absl::StatusOr<std::unique_ptr<Store>> Open() const {
     // Opening would make it.
     if (access(file_.c_str(), F_OK) != 0) {
-      return Fail(ExitCode::kInputOutput, "input",
-                  fmt::format("there is no state file {}", file_),
-                  "check the path");
+      return MakeStatus(absl::StatusCode::kNotFound,
+                        "there is no state file {}", file_);
     }
     StoreOptions options;
     options.path = file_;
     options.drive = StoreDrive::kCaller;
-    auto store = Store::Open(std::move(options));
+    return Store::Open(std::move(options));
+  }
+
+  ExitCode Spool() {
+    const auto store = Open();
+    if (!store.ok()) return FailStore(store.status());
+    for (const auto& [lane, name] : (*store)->Queues()) {
+      const bool is_its = rejected_ ? name == SpoolLanes::RejectedName(queue_)
+                                    : SpoolLanes::IsLaneOf(name, queue_);
+      if (!is_its) continue;
+      const absl::Status printed = PrintLane(store->get(), lane);
+      if (!printed.ok()) return FailStore(printed);
+    }
+    return ExitCode::kOk;
+  }
+
+  absl::Status PrintLane(Store* store, QueueId lane) const {
+    TIELINE_ASSIGN_OR_RETURN(const Store::SpoolRange range,
+                             store->RangeOf(lane));
+    Output output;
+    for (uint64_t next = range.trimmed + 1; next <= range.last;) {
+      TIELINE_ASSIGN_OR_RETURN(const SpoolChunk chunk,
+                               store->ReadSpool(lane, next, kChunkBytes));
+      for (const SpoolChunk::Entry& stored : chunk.entries) {
+        TIELINE_ASSIGN_OR_RETURN(const SpoolEntry entry,
+                                 DecodeSpoolEntry(stored.bytes));
+        TIELINE_RETURN_IF_ERROR(output.Write(ToJsonLine(entry.message) + "\n"));
+        next = stored.sequence + 1;
+      }
+    }
+    if (!remove_ || range.last == range.trimmed) return absl::OkStatus();
+    StoreBatch batch;
+    batch.Trim(lane, range.last);
+    return store->Commit(std::move(batch)).status();
+  }
+
+  ExitCode Check() {
+    const auto store = Open();
     if (!store.ok()) return FailStore(store.status());
     const StoreState state = (*store)->state();
     const size_t queues = (*store)->Queues().size();
@@ -106,7 +161,11 @@ class StoreCommand : public Command {
 
   CLI::App* check_;
   CLI::App* repair_;
+  CLI::App* spool_;
   std::string file_;
+  std::string queue_;
+  bool rejected_ = false;
+  bool remove_ = false;
   bool json_ = false;
 };
 

@@ -111,6 +111,8 @@ Progress MemoryConnection::Run(absl::Time now) {
         false);
     return {true};
   }
+  // Taken in any case: a bell that is rung already wakes nobody.
+  rung_ |= bell_->TakeRing();
   if (broker_->stalled()) {
     if (state_ == State::kClosing && now >= close_deadline_) {
       End(absl::OkStatus(), false);
@@ -124,7 +126,7 @@ Progress MemoryConnection::Run(absl::Time now) {
     if (state_ == State::kOver) return {true};
     progress.worked = true;
   }
-  if (bell_->TakeRing()) {
+  if (std::exchange(rung_, false)) {
     for (Handle* handle : handles_) MarkReady(handle);
   }
   absl::Duration wait = MarkDue();

@@ -82,6 +82,7 @@ class MemoryConnection final : public driver::Connection {
   driver::ConnectionSink* const sink_;
   const std::shared_ptr<Doorbell> bell_;
   State state_ = State::kConnecting;
+  bool rung_ = false;
   absl::Time close_deadline_ = absl::InfiniteFuture();
   std::vector<Handle*> handles_;
   std::vector<Handle*> ready_;

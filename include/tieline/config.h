@@ -124,6 +124,9 @@ struct QueueConfig {
   // queue moves.
   int64_t dedupe_ids = 100'000;
   MessageIds ids = MessageIds::kStamped;
+  // When no broker has taken anything for so long, messages that are sent go to
+  // the state file, and to a broker when one takes them again. Zero: never.
+  absl::Duration spool = absl::ZeroDuration();
   std::map<std::string, std::string> settings;  // as BrokerConfig::settings
 };
 
@@ -157,6 +160,8 @@ struct RouteConfig {
   uint64_t credit_bytes = 64 << 20;
   absl::Duration retry_min = absl::Milliseconds(50);
   absl::Duration retry_max = absl::Seconds(10);
+  // A message that the destination's spool took completes its source's.
+  bool accept_spooled = false;
 };
 
 // What is done about an ordered queue whose former broker does not answer.
@@ -188,6 +193,9 @@ struct Config {
   std::map<std::string, QueueConfig> queues;
   std::vector<RouteConfig> routes;
   std::string state_file;
+  // What is spooled, of all queues together, at most; 32 bytes more for each
+  // message. Then senders wait.
+  uint64_t spool_bytes = uint64_t{256} << 20;
   MoveConfig move;
 
   // kInvalidArgument lists every fault, one a line, as

@@ -34,9 +34,11 @@ struct SenderMetrics {
   uint64_t sent = 0;  // given by the application
   uint64_t accepted = 0;
   uint64_t rejected = 0;
-  uint64_t failed = 0;  // ended as not sent or unknown
+  uint64_t failed = 0;   // ended as not sent or unknown
+  uint64_t spooled = 0;  // ended as spooled
   uint64_t resent = 0;
-  uint64_t pending = 0;  // without a result now
+  uint64_t pending = 0;   // without a result now
+  uint64_t in_spool = 0;  // spooled, and not known to be at a broker
 };
 
 struct ReceiverMetrics {

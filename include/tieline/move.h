@@ -55,9 +55,13 @@ struct MoveReport {
   absl::Duration longest_pause = absl::ZeroDuration();
   uint64_t in_flight = 0;   // sends without an outcome at the switch
   uint64_t in_doubt = 0;    // of those, sent again at the new broker
+  uint64_t held = 0;        // came before their turn, and waited here for it
   uint64_t drained = 0;     // delivered from the old broker after the switch
   uint64_t late = 0;        // delivered from it after its drain
   uint64_t suppressed = 0;  // second copies since the switch, not delivered
+  // What the old broker counts when it is drained: scheduled, deferred, or in
+  // others' hands. -1: it can't say, or was not asked yet.
+  int64_t left = -1;
   // How the old broker was known to be empty: "exact", "offsets", "count",
   // "unproven: quiet for 5s", or "given up"; empty until then.
   std::string proof;
@@ -74,7 +78,9 @@ struct MoveReport {
 struct JournalRecord {
   uint64_t number = 0;  // from 1
   absl::Time time;
-  std::string kind;  // "move"
+  // "move": a step of a move. "report": a MoveReport, when it is over. "spool":
+  // messages go to disk, or were read from there.
+  std::string kind;
   std::string json;  // an object
 };
 

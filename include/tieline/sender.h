@@ -25,6 +25,9 @@ enum class SendState : uint8_t {
   kNotSent,   // certainly not there
   kRejected,  // the broker refused it for good
   kUnknown,   // may or may not be there
+  // No broker took it in time: it is in the state file (QueueConfig::spool),
+  // and is sent, before anything later of its key, when one does.
+  kSpooled,
 };
 
 class SenderCore;
@@ -38,10 +41,10 @@ class [[nodiscard]] SendResult {
   SendState state = SendState::kNotSent;
   uint32_t attempts = 0;  // submissions to a broker
   int64_t position = -1;  // offset or sequence number, where the broker tells
-  // OK when accepted. Otherwise:
+  // OK when accepted or spooled. Otherwise:
   //   kDeadlineExceeded   submitted, and no answer came in time: in doubt
-  //   kResourceExhausted  the deadline passed, or the buffer was full, before
-  //                       anything was submitted
+  //   kResourceExhausted  the deadline passed, or the buffer or the spool was
+  //                       full, before anything was submitted
   //   kUnavailable        the broker could not be reached, not submitted
   //   kInvalidArgument    rejected: the message is too large or malformed
   //   kNotFound, kPermissionDenied, kUnauthenticated   refused for good
@@ -50,7 +53,10 @@ class [[nodiscard]] SendResult {
   absl::Status status;
   Message message;
 
-  bool ok() const { return state == SendState::kAccepted; }
+  // It is somewhere that outlives this process: at a broker, or spooled.
+  bool ok() const {
+    return state == SendState::kAccepted || state == SendState::kSpooled;
+  }
   std::string_view id() const { return message.id(); }
 
  private:
@@ -94,8 +100,8 @@ class Sender {
   // Close(0).
   ~Sender();
 
-  // Sends one message and waits until the broker has it, or it is certain that
-  // it will not, or the deadline has passed.
+  // Sends one message and waits until the broker has it, or it is spooled, or
+  // it is certain that it will not be sent, or the deadline has passed.
   SendResult Send(Message message, SendOptions options = {});
   // The same for several, in order; one result a message.
   std::vector<SendResult> SendBatch(std::vector<Message> messages,

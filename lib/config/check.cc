@@ -18,6 +18,8 @@ namespace config {
 namespace {
 
 constexpr size_t kMaxNameBytes = 255;
+constexpr uint64_t kLeastSpool = uint64_t{1} << 20;
+constexpr uint64_t kMostSpool = uint64_t{1} << 40;
 
 class Checker {
  public:
@@ -38,6 +40,9 @@ class Checker {
             "a name of its own",
             route.name);
       }
+    }
+    if (config_.spool_bytes < kLeastSpool || config_.spool_bytes > kMostSpool) {
+      Add("state.spool_bytes", "is out of range; expected 1MiB to 1024GiB");
     }
     CheckMoves(config_, faults_);
     if (!faults_->empty()) return;
@@ -193,9 +198,21 @@ class Checker {
     }
   }
 
+  void Spool(const std::string& path, const QueueConfig& queue) {
+    if (queue.spool == absl::ZeroDuration()) return;
+    if (queue.spool < absl::Milliseconds(10) || queue.spool > absl::Hours(24)) {
+      Add(path + ".spool", "is out of range; expected 10ms to a day");
+    } else if (config_.state_file.empty()) {
+      Add(path + ".spool",
+          "needs a file to keep messages in; give state.file, or leave spool "
+          "out");
+    }
+  }
+
   void Queue(const std::string& name, const QueueConfig& queue) {
     const std::string path = "queues." + name;
     Dedupe(path, queue);
+    Spool(path, queue);
     Name(path, name);
     if (config_.brokers.find(queue.broker) == config_.brokers.end()) {
       std::vector<std::string_view> names;

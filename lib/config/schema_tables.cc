@@ -131,6 +131,13 @@ const std::array kQueue = {
                  "message is known by where the broker keeps it, if the broker "
                  "says so. `unique`: all.",
           .choices = kMessageIds},
+    Field{.name = "spool",
+          .kind = Kind::kDuration,
+          .binding = Bind<&QueueConfig::spool>(),
+          .doc = "When no broker has taken anything for so long, messages that "
+                 "are sent go to disk (in `state`), and to a broker, in their "
+                 "order, when one takes them again. Default: they wait in "
+                 "memory until their deadline."},
     Field{.name = "settings",
           .kind = Kind::kTextMap,
           .binding = Bind<&QueueConfig::settings>(),
@@ -185,6 +192,12 @@ const std::array kRoute = {
           .binding = Bind<&RouteConfig::retry_max>(),
           .default_text = "10s",
           .doc = "The longest such wait."},
+    Field{.name = "accept_spooled",
+          .kind = Kind::kBool,
+          .binding = Bind<&RouteConfig::accept_spooled>(),
+          .default_text = "false",
+          .doc = "A message that went to the destination's `spool` is taken "
+                 "from the source. Else it stays there until a broker has it."},
 };
 
 const std::array kMove = {
@@ -234,6 +247,14 @@ const std::array kState = {
           .kind = Kind::kFile,
           .binding = Bind<&Config::state_file>(),
           .doc = "File that keeps what must outlive the process."},
+    Field{.name = "spool_bytes",
+          .kind = Kind::kSize,
+          .binding = Bind<&Config::spool_bytes>(),
+          .default_text = "256MiB",
+          .doc = "What is spooled, of all queues together, at most; then "
+                 "senders wait.",
+          .min = 1 << 20,
+          .max = kMaxBytes},
 };
 
 const std::array kRoot = {

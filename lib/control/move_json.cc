@@ -22,6 +22,10 @@ void Get(const Json& json, const char* name, uint64_t* into) {
   const auto it = json.find(name);
   if (it != json.end() && it->is_number_unsigned()) *into = it->get<uint64_t>();
 }
+void Get(const Json& json, const char* name, int64_t* into) {
+  const auto it = json.find(name);
+  if (it != json.end() && it->is_number_integer()) *into = it->get<int64_t>();
+}
 void Get(const Json& json, const char* name, bool* into) {
   const auto it = json.find(name);
   if (it != json.end() && it->is_boolean()) *into = it->get<bool>();
@@ -79,9 +83,11 @@ Json ToJson(const MoveReport& report) {
                {"longest_pause_ms", Milliseconds(report.longest_pause)},
                {"in_flight", report.in_flight},
                {"in_doubt", report.in_doubt},
+               {"held", report.held},
                {"drained", report.drained},
                {"late", report.late},
                {"suppressed", report.suppressed},
+               {"left", report.left},
                {"proof", report.proof}};
   if (!report.status.ok()) {
     json["status"] = {{"code", CodeName(report.status.code())},
@@ -129,9 +135,11 @@ absl::StatusOr<MoveReport> MoveReportFromJson(const Json& json) {
   Get(json, "longest_pause_ms", &report.longest_pause);
   Get(json, "in_flight", &report.in_flight);
   Get(json, "in_doubt", &report.in_doubt);
+  Get(json, "held", &report.held);
   Get(json, "drained", &report.drained);
   Get(json, "late", &report.late);
   Get(json, "suppressed", &report.suppressed);
+  Get(json, "left", &report.left);
   Get(json, "proof", &report.proof);
   Get(json, "drained_all", &report.drained_all);
   Get(json, "over", &report.over);

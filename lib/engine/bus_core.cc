@@ -59,10 +59,12 @@ absl::Status BusCore::Start() {
     store_options.path = config.state_file;
     store_options.clock = clock_;
     store_options.inbox_ids = Inboxes::IdsOf(config);
+    store_options.spool_bytes = static_cast<int64_t>(config.spool_bytes);
     const int64_t journal_bytes = store_options.journal_bytes;
     TIELINE_ASSIGN_OR_RETURN(store_, Store::Open(std::move(store_options)));
     move_store_ = MakeMoveStore(store_.get(), journal_bytes);
     TIELINE_RETURN_IF_ERROR(inboxes_.Open(store_.get(), config, clock_));
+    spool_lanes_ = std::make_shared<SpoolLanes>(store_.get());
   }
   // A queue that is to be drained is, whether or not somebody uses it yet.
   for (const auto& [name, queue] : config.queues) {
@@ -128,11 +130,33 @@ absl::StatusOr<std::shared_ptr<Endpoint>> BusCore::EndpointFor(
 
 absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
     const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
-    SenderOptions options, const std::shared_ptr<QueueMove>& move) {
+    SenderOptions options, const std::shared_ptr<QueueMove>& move,
+    Spool spool) {
+  std::unique_ptr<SpoolLanes::Claim> lanes;
+  if (spool == Spool::kMay && spool_lanes_ != nullptr) {
+    const bool spools = queue.spool > absl::ZeroDuration();
+    if (spools && options.timeout <= queue.spool) {
+      return MakeStatus(absl::StatusCode::kInvalidArgument,
+                        "queue {}: sends that end after {} never come to the "
+                        "spool, which begins after {}: raise the timeout, or "
+                        "lower spool",
+                        queue.name, absl::FormatDuration(options.timeout),
+                        absl::FormatDuration(queue.spool));
+    }
+    TIELINE_ASSIGN_OR_RETURN(lanes, spool_lanes_->Take(queue.name, spools));
+  }
   // Each sender counts for itself, so each has a prefix of its own.
   auto sender = std::make_shared<SenderCore>(
       endpoint, std::move(queue), std::move(options),
       fmt::format("{}.{}", producer_, next_sender_.fetch_add(1)));
+  if (lanes != nullptr) {
+    TIELINE_RETURN_IF_ERROR(sender->UseSpool(
+        std::move(lanes), [weak = weak_from_this()](const std::string& json) {
+          if (const auto self = weak.lock()) {
+            self->move_store_->Journal("spool", json);
+          }
+        }));
+  }
   {
     // After the bus was closed nobody would close it, or run it.
     MutexLock lock(&mu_);
@@ -145,7 +169,7 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
 }
 
 absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::OpenSender(
-    std::string_view queue, SenderOptions options) {
+    std::string_view queue, SenderOptions options, Spool spool) {
   TIELINE_RETURN_IF_ERROR(options.Validate());
   TIELINE_ASSIGN_OR_RETURN(QueueConfig config, FindQueue(queue));
   TIELINE_ASSIGN_OR_RETURN(const std::shared_ptr<QueueMove> move,
@@ -153,7 +177,8 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::OpenSender(
   if (move != nullptr) config = move->Present();
   TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<Endpoint> endpoint,
                            EndpointAt(config));
-  return MakeSender(endpoint, std::move(config), std::move(options), move);
+  return MakeSender(endpoint, std::move(config), std::move(options), move,
+                    spool);
 }
 
 std::shared_ptr<ReceiverLeg> BusCore::MakeReceiverLeg(
@@ -222,8 +247,11 @@ absl::StatusOr<std::shared_ptr<RouteCore>> BusCore::StartRoute(
   SenderOptions sender_options;
   sender_options.stamp_ids = false;
   sender_options.window = config.credit;
-  TIELINE_ASSIGN_OR_RETURN(std::shared_ptr<SenderCore> destination,
-                           OpenSender(config.to, sender_options));
+  sender_options.timeout = absl::InfiniteDuration();
+  TIELINE_ASSIGN_OR_RETURN(
+      std::shared_ptr<SenderCore> destination,
+      OpenSender(config.to, sender_options,
+                 config.accept_spooled ? Spool::kMay : Spool::kNone));
   auto source = OpenReceiver(config.from, receiver_options);
   if (!source.ok()) {
     destination->Close(absl::ZeroDuration()).IgnoreError();

@@ -18,11 +18,15 @@
 #include "lib/engine/route_core.h"
 #include "lib/engine/runner.h"
 #include "lib/engine/sender_core.h"
+#include "lib/engine/spool_lanes.h"
 #include "lib/move/bus_moves.h"
 #include "lib/store/store.h"
 #include "tieline/bus.h"
 
 namespace tieline::inline v0 {
+
+// Whether a sender's messages may go to the spool; if its queue has one.
+enum class Spool : uint8_t { kNone, kMay };
 
 class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
  public:
@@ -32,7 +36,8 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   // Opens the state file, and begins to run.
   absl::Status Start();
   absl::StatusOr<std::shared_ptr<SenderCore>> OpenSender(std::string_view queue,
-                                                         SenderOptions options);
+                                                         SenderOptions options,
+                                                         Spool spool);
   absl::StatusOr<std::shared_ptr<ReceiverCore>> OpenReceiver(
       std::string_view queue, ReceiverOptions options);
   absl::StatusOr<std::shared_ptr<RouteCore>> StartRoute(RouteConfig config,
@@ -89,7 +94,8 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   // kFailedPrecondition: the bus was closed meanwhile.
   absl::StatusOr<std::shared_ptr<SenderCore>> MakeSender(
       const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
-      SenderOptions options, const std::shared_ptr<QueueMove>& move = nullptr);
+      SenderOptions options, const std::shared_ptr<QueueMove>& move = nullptr,
+      Spool spool = Spool::kNone);
 
   const BusOptions options_;
   Clock* const clock_;
@@ -98,6 +104,7 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   std::atomic<uint64_t> next_sender_{0};
   std::unique_ptr<Store> store_;  // null: no state is kept
   Inboxes inboxes_;
+  std::shared_ptr<SpoolLanes> spool_lanes_;  // null: no state is kept
   std::unique_ptr<MoveStore> move_store_;
   const std::shared_ptr<BusMoves> moves_;
 

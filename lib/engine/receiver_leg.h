@@ -56,6 +56,8 @@ class DeliveryGate {
   virtual Judgement Judge(uint64_t stamp, PlaceId place) = 0;
   // A late one was delivered.
   virtual void OnLate(uint64_t stamp, PlaceId place) = 0;
+  // So many came that are judged again later.
+  virtual void OnHeld(uint64_t count) = 0;
 };
 
 class ReceiverLeg final : public EndpointUser,

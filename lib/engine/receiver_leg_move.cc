@@ -57,6 +57,9 @@ std::vector<Inbound> ReceiverLeg::PassGate(std::span<Inbound> deliveries) {
     passed.push_back(std::move(next));
     held_.pop_front();
   }
+  // What was held is at the front.
+  const size_t newly = std::min(held_.size(), deliveries.size());
+  if (newly > 0) gate_->OnHeld(newly);
   return passed;
 }
 

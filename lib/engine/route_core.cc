@@ -357,7 +357,7 @@ void RouteCore::OnResolved(SendBatchState& batch, SendResult& result) {
   const size_t index = batch.IndexOf(result);
   Item& item = b.items[index];
   ++turn_resolved_;
-  if (result.state == SendState::kAccepted) {
+  if (result.ok()) {
     ++turn_.relayed;
     const absl::Time now = Now(&batch, index);
     turn_.latency.Add(absl::ToInt64Nanoseconds(now - b.delivered_at));
@@ -367,7 +367,8 @@ void RouteCore::OnResolved(SendBatchState& batch, SendResult& result) {
     }
     completes_incarnation_ = item.incarnation;
     completes_.push_back(item.token);
-    result.message = Message();
+    // The driver may still have what was spooled.
+    if (result.state == SendState::kAccepted) result.message = Message();
     item.original = Message();
     return;
   }

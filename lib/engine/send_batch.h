@@ -49,6 +49,8 @@ class SendBatchState {
   // At an earlier driver, and behind another in its key's window, which points
   // to it as well.
   static constexpr uint8_t kBehind = 16;
+  // Is being written to the spool.
+  static constexpr uint8_t kSpooling = 32;
 
   // Of one message, which needs no memory beside its own.
   explicit SendBatchState(Message message) : results(&one_, 1) {
@@ -109,7 +111,11 @@ class SendBatchState {
   SendObserver* observer = nullptr;
   absl::Time deadline = absl::InfiniteFuture();  // steady
   uint64_t bytes = 0;
+  // The order in which messages were given: by the batch, then in it. What is
+  // read from the spool keeps the numbers that it had.
   uint64_t sequence = 0;
+  uint64_t first_index = 0;
+  bool from_spool = false;
   uint64_t flush_group = 0;  // FlushGroups
   // In the sender's strand.
   uint32_t unresolved = 0;  // results not final

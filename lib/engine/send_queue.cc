@@ -16,9 +16,19 @@ namespace tieline::inline v0 {
 using driver::Fate;
 using driver::Outcome;
 
+namespace {
+
+// Where one of these says so, a message may be sent though it has no outcome.
+constexpr uint8_t kInDoubt = SendBatchState::kAtDriver |
+                             SendBatchState::kMaybeTaken |
+                             SendBatchState::kSpooling;
+
+}  // namespace
+
 void SendQueue::Turn::Clear() {
-  accepted = rejected = failed = resent = bytes = 0;
+  accepted = rejected = failed = spooled = resent = bytes = answered = 0;
   groups.clear();
+  late.clear();
 }
 
 SendQueue::SendQueue(Endpoint* endpoint, const std::string* name,
@@ -37,18 +47,26 @@ uint64_t SendQueue::KeyHash(const SendResult& result) {
 }
 
 bool SendQueue::Before(const SendResult* a, const SendResult* b) {
-  if (a->batch_ != b->batch_) return a->batch_->sequence < b->batch_->sequence;
-  return a < b;
+  if (a->batch_ == b->batch_) return a < b;
+  if (a->batch_->sequence != b->batch_->sequence) {
+    return a->batch_->sequence < b->batch_->sequence;
+  }
+  return a->batch_->first_index < b->batch_->first_index;
 }
 
 // ---- What is held.
 
 void SendQueue::Add(SendBatchState* batch) {
+  Keep(batch);
+  Enter(batch);
+}
+
+void SendQueue::Keep(SendBatchState* batch) {
   batch->older = newest_;
   if (newest_ != nullptr) newest_->newer = batch;
   newest_ = batch;
   deadlines_.Add(batch);
-  batches_.push_back(batch);
+  if (!batch->from_spool) unresolved_ += batch->unresolved;
 }
 
 void SendQueue::LetGo(SendBatchState* batch) {
@@ -216,12 +234,7 @@ void SendQueue::Submit(driver::SenderDriver* driver, absl::Time now) {
 void SendQueue::PurgeResolved() {
   DropReadyResolved();
   while (!batches_.empty() && batches_.front()->unresolved == 0) {
-    SendBatchState* batch = batches_.pop_front();
-    const auto rest =
-        static_cast<uint32_t>(batch->results.size() - batch->next);
-    batch->next = batch->results.size();
-    batch->held -= rest;
-    if (batch->held == 0) LetGo(batch);
+    DropRest(batches_.pop_front());
   }
 }
 
@@ -258,6 +271,7 @@ void SendQueue::OnOutcome(const Outcome& outcome) {
   --in_flight_;
   // A resolved one is only read: whoever waited may be copying it.
   const bool resolved = SendBatchState::IsResolved(r);
+  NoteAnswer(r, outcome);
   if (resolved) {
     expired_.erase(&r);
   } else {
@@ -276,6 +290,15 @@ void SendQueue::OnOutcome(const Outcome& outcome) {
   }
   LeaveKey(r);
   Finish(r, outcome);
+}
+
+void SendQueue::NoteAnswer(const SendResult& r, const Outcome& outcome) {
+  if (outcome.fate == Fate::kAccepted || outcome.fate == Fate::kRejected) {
+    ++turn_.answered;
+  }
+  if (SendBatchState::IsResolved(r) && r.state == SendState::kSpooled) {
+    turn_.late.emplace_back(&r, outcome.fate == Fate::kAccepted);
+  }
 }
 
 // The driver no longer points to it, nor does anything else here.
@@ -318,6 +341,17 @@ void SendQueue::Resolve(SendResult& r, SendState state, absl::Status status) {
   r.state = state;
   r.status = std::move(status);
   r.flags_ |= SendBatchState::kResolved;
+  SendBatchState* batch = r.batch_;
+  if (!batch->from_spool) CountResolved(*batch, state);
+  if (batch->observer != nullptr) {
+    if (!batch->from_spool) turn_observer_ = batch->observer;
+    batch->observer->OnResolved(*batch, r);
+  }
+  if (--batch->unresolved == 0) FinishBatch(batch);
+}
+
+void SendQueue::CountResolved(const SendBatchState& batch, SendState state) {
+  --unresolved_;
   switch (state) {
     case SendState::kAccepted:
       ++turn_.accepted;
@@ -325,20 +359,13 @@ void SendQueue::Resolve(SendResult& r, SendState state, absl::Status status) {
     case SendState::kRejected:
       ++turn_.rejected;
       break;
+    case SendState::kSpooled:
+      ++turn_.spooled;
+      break;
     default:
       ++turn_.failed;
       break;
   }
-  SendBatchState* batch = r.batch_;
-  CountResolved(*batch);
-  if (batch->observer != nullptr) {
-    turn_observer_ = batch->observer;
-    batch->observer->OnResolved(*batch, r);
-  }
-  if (--batch->unresolved == 0) FinishBatch(batch);
-}
-
-void SendQueue::CountResolved(const SendBatchState& batch) {
   const uint64_t group = batch.flush_group;
   if (turn_.groups.empty() || turn_.groups.back().number != group) {
     turn_.groups.push_back({group, 0});
@@ -399,22 +426,27 @@ void SendQueue::EndTurn() {
 
 // ---- Endings without an outcome.
 
+// It gets its result while a driver has it.
+void SendQueue::NoteExpired(SendResult& r) {
+  // One at the driver that was left is known as away.
+  const bool is_here = (r.flags_ & SendBatchState::kAtDriver) != 0 &&
+                       away_.find(&r) == away_.end();
+  if (is_here) expired_.insert(&r);
+}
+
 void SendQueue::ExpireOne(SendResult& r, const absl::Status& last) {
   const std::string because =
       last.ok() ? std::string()
                 : fmt::format("; last error: {}", MessageOf(last));
-  constexpr uint8_t kInDoubt =
-      SendBatchState::kAtDriver | SendBatchState::kMaybeTaken;
   if ((r.flags_ & kInDoubt) != 0) {
-    // One at the driver that was left is known as away.
-    const bool is_here = (r.flags_ & SendBatchState::kAtDriver) != 0 &&
-                         away_.find(&r) == away_.end();
-    if (is_here) expired_.insert(&r);
-    Resolve(r, SendState::kUnknown,
-            MakeStatus(absl::StatusCode::kDeadlineExceeded,
-                       "{}: sent, and no answer came in time: the broker may "
-                       "have it{}",
-                       *name_, because));
+    NoteExpired(r);
+    const bool spools = (r.flags_ & SendBatchState::kSpooling) != 0;
+    Resolve(
+        r, SendState::kUnknown,
+        MakeStatus(absl::StatusCode::kDeadlineExceeded,
+                   "{}: {} did not answer in time: {} may have it{}", *name_,
+                   spools ? "the disk of the state file" : "the broker",
+                   spools ? "the spool" : "it", because));
     return;
   }
   if (r.attempts > 0) {
@@ -422,10 +454,11 @@ void SendQueue::ExpireOne(SendResult& r, const absl::Status& last) {
     Resolve(r, SendState::kNotSent, Annotate(why, *name_));
     return;
   }
-  const absl::StatusCode code = last.ok() ? absl::StatusCode::kResourceExhausted
-                                : IsPermanent(last)
-                                    ? last.code()
-                                    : absl::StatusCode::kUnavailable;
+  const absl::StatusCode code =
+      last.ok() ? absl::StatusCode::kResourceExhausted
+      : IsPermanent(last) || absl::IsResourceExhausted(last)
+          ? last.code()
+          : absl::StatusCode::kUnavailable;
   Resolve(
       r, SendState::kNotSent,
       MakeStatus(code, "{}: not sent before its deadline{}", *name_, because));
@@ -456,8 +489,6 @@ void SendQueue::DropResolvedResends() {
 }
 
 void SendQueue::CancelAll() {
-  constexpr uint8_t kInDoubt =
-      SendBatchState::kAtDriver | SendBatchState::kMaybeTaken;
   for (SendBatchState* batch : Held()) {
     for (SendResult& r : batch->results) {
       if (SendBatchState::IsResolved(r)) continue;

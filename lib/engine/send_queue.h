@@ -11,6 +11,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -37,10 +38,16 @@ class SendQueue {
     uint64_t accepted = 0;
     uint64_t rejected = 0;
     uint64_t failed = 0;
+    uint64_t spooled = 0;
     uint64_t resent = 0;
     uint64_t bytes = 0;
     std::vector<Group> groups;  // FlushGroups'
-    uint64_t resolved() const { return accepted + rejected + failed; }
+    // What the broker answered, of messages from the spool too.
+    uint64_t answered = 0;
+    // Spooled while the driver had them, with what came of that: accepted?
+    // Their address is all that is left of them.
+    std::vector<std::pair<const SendResult*, bool>> late;
+    uint64_t resolved() const { return accepted + rejected + failed + spooled; }
     bool any() const { return resolved() > 0 || resent > 0; }
     void Clear();
   };
@@ -85,6 +92,31 @@ class SendQueue {
   // on: the first one has none.
   void SetGeneration(uint64_t generation) { generation_ = generation; }
 
+  // ---- Spooling (send_queue_spool.cc).
+  // Add in two steps: takes the reference over, and has it submitted behind all
+  // that was entered before.
+  void Keep(SendBatchState* batch);
+  void Enter(SendBatchState* batch) { batches_.push_back(batch); }
+  // Of what the application gave: messages without a result.
+  uint64_t unresolved() const { return unresolved_; }
+  // Those of them that were looked at already, in the order of first
+  // submission.
+  std::vector<SendResult*> BegunOwn() const;
+  // Takes the batches with messages not looked at out: they are kept, and to be
+  // entered again, or dropped message by message from SendBatchState::next on.
+  std::vector<SendBatchState*> TakeUnbegun();
+  // Final results of what is in the spool, and of what is not to be submitted
+  // any more.
+  void ResolveSpooled(SendResult& result);
+  void ResolveNotSent(SendResult& result, absl::Status why);
+  // One more, or one less, points to the result.
+  static void Point(SendResult& result);
+  void Unpoint(SendResult& result) { Drop(result); }
+  // What has a result in `batch`, from its `next` on, is pointed to no more.
+  void DropRest(SendBatchState* batch);
+  // After results were given out of turn.
+  void DropResolved();
+
   // There may be something to submit.
   bool HasWork() const {
     return !batches_.empty() || !ready_.empty() || !resends_.empty();
@@ -120,7 +152,9 @@ class SendQueue {
   void Resend(SendResult& result, const driver::Outcome& outcome);
   void Resolve(SendResult& result, SendState state, absl::Status status);
   void ExpireOne(SendResult& result, const absl::Status& last);
-  void CountResolved(const SendBatchState& batch);
+  void NoteExpired(SendResult& result);
+  void NoteAnswer(const SendResult& result, const driver::Outcome& outcome);
+  void CountResolved(const SendBatchState& batch, SendState state);
   void LeaveKey(SendResult& result);
   void Drop(SendResult& result);  // no queue points to it any more
   void DropResolvedResends();
@@ -158,6 +192,8 @@ class SendQueue {
   absl::Time resend_at_ = absl::InfinitePast();
   Backoff backoff_;
   RetryBudget budget_;
+
+  uint64_t unresolved_ = 0;
 
   Turn turn_;
   SendObserver* turn_observer_ = nullptr;

@@ -101,6 +101,7 @@ void SendQueue::OnAwayOutcome(const driver::Outcome& outcome,
   using driver::Fate;
   auto& r = *reinterpret_cast<SendResult*>(outcome.cookie);
   const bool resolved = SendBatchState::IsResolved(r);
+  NoteAnswer(r, outcome);
   const bool behind = (r.flags_ & kBehind) != 0;
   if (resolved) {
     // Who was resolved before the driver was left owns no key.

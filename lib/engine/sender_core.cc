@@ -47,6 +47,32 @@ std::shared_ptr<EndpointUser> SenderCore::WithCore(
   return {std::move(both), leg.get()};
 }
 
+absl::Status SenderCore::UseSpool(
+    std::unique_ptr<SpoolLanes::Claim> claim,
+    std::function<void(const std::string&)> journal) {
+  SenderSpoolOptions options;
+  options.queue = queue_.name;
+  options.after = queue_.spool == absl::ZeroDuration()
+                      ? absl::InfiniteDuration()
+                      : queue_.spool;
+  options.clock = clock_;
+  options.wake = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->WakeHome();
+  };
+  options.log =
+      [endpoint = home()->endpoint().shared_from_this(),
+       log = home()->endpoint().options().log](const std::string& text) {
+        if (log) log(LogLevel::kWarning, text);
+      };
+  options.journal = std::move(journal);
+  spool_ = std::make_unique<SenderSpool>(std::move(claim), std::move(options),
+                                         &in_hand_);
+  TIELINE_RETURN_IF_ERROR(spool_->Open());
+  MutexLock lock(&mu_);
+  next_sequence_ = spool_->next_sequence();
+  return absl::OkStatus();
+}
+
 void SenderCore::Attach() {
   const std::shared_ptr<SenderLeg> leg = home();
   leg->endpoint().Attach(WithCore(leg));
@@ -189,7 +215,17 @@ void SenderCore::OnLegDown(SenderLeg& leg, const absl::Status& why) {
     is_last = left_ == nullptr;
   }
   // Else the driver of the leg that was left still points to what it has.
-  if (is_last) in_hand_.ReleaseAll();
+  if (is_last) ReleaseAll();
+}
+
+void SenderCore::ReleaseAll() {
+  if (spool_ != nullptr) spool_->Forget();
+  in_hand_.ReleaseAll();
+}
+
+absl::Status SenderCore::LastError(const SenderLeg& leg) const {
+  if (spool_ != nullptr && !spool_->disk().ok()) return spool_->disk();
+  return leg.link().last_error();
 }
 
 void SenderCore::TakeIncoming() {
@@ -197,7 +233,13 @@ void SenderCore::TakeIncoming() {
     MutexLock lock(&mu_);
     taking_.swap(incoming_);
   }
-  for (SendBatchState* batch : taking_) in_hand_.Add(batch);
+  for (SendBatchState* batch : taking_) {
+    if (spool_ != nullptr) {
+      spool_->Add(batch);
+    } else {
+      in_hand_.Add(batch);
+    }
+  }
   taking_.clear();
 }
 
@@ -213,21 +255,28 @@ absl::Time SenderCore::Pump(SenderLeg& leg, absl::Time now) {
     return leg.link().next_try();
   }
   TakeIncoming();
-  in_hand_.Expire(now, [&leg] { return leg.link().last_error(); });
+  in_hand_.Expire(now, [&] { return LastError(leg); });
   if (closing) {
     in_hand_.CancelAll();
     leg.CloseLink();
   }
   if (!leg.link().open()) leg.OpenLink(now);
-  if (!leg.refused().ok()) in_hand_.FailPermanently(leg.refused());
-  const bool may_submit = leg.ready() && !held();
+  const bool spools = spool_ != nullptr && spool_->spooling();
+  if (!leg.refused().ok() && !spools) in_hand_.FailPermanently(leg.refused());
+  bool may_submit = leg.ready() && !held();
+  absl::Time next = leg.link().next_try();
+  if (spool_ != nullptr) {
+    spool_->Pump(now, may_submit);
+    next = std::min(next, spool_->Next());
+    may_submit = may_submit && spool_->lets_submit();
+  }
   if (may_submit) {
     in_hand_.Submit(leg.driver(), now);
   } else {
     in_hand_.PurgeResolved();
   }
   EndTurn();
-  return std::min(in_hand_.Next(now, may_submit), leg.link().next_try());
+  return std::min(in_hand_.Next(now, may_submit), next);
 }
 
 void SenderCore::OnLegOutcomes(SenderLeg& leg,
@@ -238,11 +287,13 @@ void SenderCore::OnLegOutcomes(SenderLeg& leg,
   }
   in_hand_.OnOutcomes(outcomes);
   EndTurn();
-  if (in_hand_.HasWork()) leg.endpoint().MarkDirty(&leg);
+  const bool spools = spool_ != nullptr && spool_->has_work();
+  if (in_hand_.HasWork() || spools) leg.endpoint().MarkDirty(&leg);
 }
 
 void SenderCore::EndTurn() {
   SendQueue::Turn& turn = in_hand_.turn();
+  if (spool_ != nullptr) spool_->OnTurn(turn);
   if (turn.any()) {
     MutexLock lock(&mu_);
     pending_ -= turn.resolved();
@@ -250,13 +301,14 @@ void SenderCore::EndTurn() {
     counts_.accepted += turn.accepted;
     counts_.rejected += turn.rejected;
     counts_.failed += turn.failed;
+    counts_.spooled += turn.spooled;
     counts_.resent += turn.resent;
     for (const SendQueue::Turn::Group& group : turn.groups) {
       flush_groups_.Resolve(group.number, group.resolved);
     }
-    turn.Clear();
     room_cv_.NotifyAll();
   }
+  turn.Clear();
   // Only now: whoever has a result finds the room that it took free again.
   in_hand_.EndTurn();
 }
@@ -337,6 +389,7 @@ SenderMetrics SenderCore::metrics() const {
   m.queue = queue_.name;
   m.broker = home_->endpoint().broker().name;
   m.pending = pending_;
+  if (spool_ != nullptr) m.in_spool = spool_->in_spool();
   return m;
 }
 

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "lib/engine/send_batch.h"
 #include "lib/engine/send_queue.h"
 #include "lib/engine/sender_leg.h"
+#include "lib/engine/sender_spool.h"
 #include "tieline/driver/driver.h"
 #include "tieline/metrics.h"
 #include "tieline/sender.h"
@@ -34,6 +36,10 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   SenderCore(std::shared_ptr<Endpoint> endpoint, QueueConfig queue,
              SenderOptions options, std::string producer);
   ~SenderCore();
+  // Before Attach: what no broker takes goes to the spool, and what is in its
+  // lanes is sent first. `journal` takes entries of kind "spool".
+  absl::Status UseSpool(std::unique_ptr<SpoolLanes::Claim> claim,
+                        std::function<void(const std::string&)> journal);
   // Once, after it was made.
   void Attach();
 
@@ -126,6 +132,9 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   bool GoOn(SenderLeg& leg);
   void NoteHold(absl::Time now);
   void EndTurn();
+  // No queue and no driver points to a message any more.
+  void ReleaseAll();
+  absl::Status LastError(const SenderLeg& leg) const;
 
   const QueueConfig queue_;
   const SenderOptions options_;
@@ -144,6 +153,7 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
 
   // In the home's strand.
   SendQueue in_hand_;
+  std::unique_ptr<SenderSpool> spool_;  // null: nothing is spooled
   std::vector<SendBatchState*> taking_;
   absl::Time held_since_ = absl::InfiniteFuture();
 

@@ -195,7 +195,7 @@ void SenderCore::OnLeftLegDown(SenderLeg& leg) {
     }
   }
   if (ends) {
-    in_hand_.ReleaseAll();
+    ReleaseAll();
   } else {
     WakeHome();
   }

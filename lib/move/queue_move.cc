@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/control/move_json.h"
 #include "lib/engine/generation_stamp.h"
 
 namespace tieline::inline v0 {
@@ -209,6 +210,11 @@ Judgement QueueMove::Judge(uint64_t stamp, PlaceId place) {
   return judgement;
 }
 
+void QueueMove::OnHeld(uint64_t count) {
+  MutexLock lock(&mu_);
+  report_.held += count;
+}
+
 void QueueMove::OnLate(uint64_t stamp, PlaceId place) {
   uint64_t generation = stamp;
   {
@@ -328,9 +334,12 @@ void QueueMove::Follow(const MoveActions& actions) {
       Note(*step);
     } else if (const auto* wait =
                    std::get_if<move_action::AwaitRetired>(&action)) {
-      MutexLock lock(&mu_);
-      retiring_[wait->binding.generation] = {wait->binding,
-                                             now + options_.retire_time};
+      {
+        MutexLock lock(&mu_);
+        retiring_[wait->binding.generation] = {wait->binding,
+                                               now + options_.retire_time};
+      }
+      AskLeft(wait->binding);
     }
   }
   NoteState();
@@ -391,6 +400,7 @@ void QueueMove::Note(const move_action::Report& step) {
 void QueueMove::NoteState() {
   const uint64_t suppressed = host_->SuppressedOf(name_) - suppressed_before_;
   MoveState now = MoveState::kJoining;
+  std::string ended;
   {
     MutexLock lock(&mu_);
     now = move_->state();
@@ -414,7 +424,11 @@ void QueueMove::NoteState() {
       report_.stages.push_back(
           {std::string(MoveStateName(now)), wall, absl::ZeroDuration()});
     }
+    if (begins && report_.over) {
+      ended = control::ToLine(control::ToJson(report_));
+    }
   }
+  if (!ended.empty()) host_->store().Journal("report", ended);
   // From before the record of the switch is on disk.
   host_->SetMoving(name_, now != MoveState::kActive);
   host_->OnReport();

@@ -90,6 +90,7 @@ class QueueMove final : public Runnable, public DeliveryGate {
   // DeliveryGate.
   Judgement Judge(uint64_t stamp, PlaceId place) override;
   void OnLate(uint64_t stamp, PlaceId place) override;
+  void OnHeld(uint64_t count) override;
   // Runnable.
   void RunFromRunner(absl::Time now) override;
   void RunTooLate() override {}
@@ -175,6 +176,8 @@ class QueueMove final : public Runnable, public DeliveryGate {
   void Ask(PlaceId place, driver::Request::Op op, absl::Duration within,
            std::function<void(driver::Reply)> done);
   bool Prove(Proof& proof, std::string text);
+  // What is left there, for the report.
+  void AskLeft(const Binding& binding);
   // Run again by then.
   void By(absl::Time when) { next_ = std::min(next_, when); }
 

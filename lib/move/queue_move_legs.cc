@@ -99,6 +99,7 @@ void QueueMove::ReconcileTasks(const MoveWants& wants, absl::Time now) {
     return Waiting{binding, now + handlers};
   });
   KeepWanted(wants.retire, retiring_, [&](const Binding& binding) {
+    AskLeft(binding);
     return Waiting{binding, now + retire};
   });
 }

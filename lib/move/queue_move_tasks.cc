@@ -343,6 +343,20 @@ void QueueMove::Ask(PlaceId place, driver::Request::Op op,
                 });
 }
 
+void QueueMove::AskLeft(const Binding& binding) {
+  {
+    // A topic keeps what was read; nothing else is left in it.
+    MutexLock lock(&mu_);
+    if (report_.proof == NameOf(DrainProof::kOffsets)) return;
+  }
+  Ask(binding.place, driver::Request::Op::kDepth, kAnswerTime,
+      [this](const driver::Reply& reply) {
+        if (!reply.status.ok()) return;
+        MutexLock lock(&mu_);
+        report_.left = reply.count;
+      });
+}
+
 bool QueueMove::Prove(Proof& proof, std::string text) {
   const uint64_t generation = proof.binding.generation;
   {

@@ -11,7 +11,7 @@
 namespace tieline::inline v0::store {
 namespace {
 
-constexpr size_t kMaxName = 256;
+constexpr size_t kMaxName = 512;
 
 // What a batch adds to the holdings.
 Holdings Adds(const StoreBatch& batch) {

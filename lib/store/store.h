@@ -89,7 +89,7 @@ class Store {
 
   // The number of a queue, which is added durably if it is new.
   //   kResourceExhausted  StoreOptions::queues, or the disk is full
-  //   kInvalidArgument    the name is empty or longer than 256 bytes
+  //   kInvalidArgument    the name is empty or longer than 512 bytes
   absl::StatusOr<QueueId> AddQueue(std::string_view name);
   std::vector<std::pair<QueueId, std::string>> Queues() const;
 

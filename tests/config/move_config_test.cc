@@ -133,6 +133,45 @@ TEST_CASE("second copies are not known without a file, nor for ever") {
   refused("queues.q.dedupe_ids: is out of range");
 }
 
+TEST_CASE("when messages go to disk is read") {
+  const Config defaults = Parsed("queues: { q: { broker: fresh } }\n");
+  CHECK(defaults.queues.at("q").spool == absl::ZeroDuration());
+  CHECK(defaults.spool_bytes == uint64_t{256} << 20);
+  Config config = Parsed(R"(
+queues:
+  q: { broker: fresh, spool: 2s }
+  r: { broker: fresh }
+routes: [ { from: r, to: q, accept_spooled: true } ]
+state: { file: s.db, spool_bytes: 2MiB }
+)");
+  CHECK(config.queues.at("q").spool == absl::Seconds(2));
+  CHECK(config.spool_bytes == 2 << 20);
+  CHECK(config.routes.front().accept_spooled);
+  const auto again = Config::FromText(config.ToYaml());
+  REQUIRE(again.ok());
+  CHECK(again->queues.at("q").spool == absl::Seconds(2));
+  CHECK(again->spool_bytes == 2 << 20);
+  CHECK(again->routes.front().accept_spooled);
+
+  const auto refused = [&](const std::string& expected) {
+    const absl::Status status = config.Validate();
+    INFO(status.ToString());
+    CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+    CHECK(status.message().find(expected) != std::string::npos);
+  };
+  config.spool_bytes = 1000;
+  refused("state.spool_bytes: is out of range");
+  config.spool_bytes = 1 << 20;
+  for (const absl::Duration after :
+       {absl::Milliseconds(1), -absl::Seconds(1), absl::Hours(25)}) {
+    config.queues.at("q").spool = after;
+    refused("queues.q.spool: is out of range");
+  }
+  config.queues.at("q").spool = absl::Seconds(2);
+  config.state_file.clear();
+  refused("queues.q.spool: needs a file to keep messages in");
+}
+
 TEST_CASE("a printed config with moves reads back the same") {
   const Config config = Parsed(R"(
 queues:

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "tests/engine/rig.h"
+#include "tests/store/temp_folder.h"
 
 namespace tieline {
 namespace {
@@ -360,6 +362,41 @@ TEST_CASE("a plan that can't be is refused, with the reason") {
   Config members = rig.Next("b");
   members.move.members = {"other.sock"};
   CHECK(refused(members));
+}
+
+TEST_CASE(
+    "what is left at the old broker is counted, and told in the journal") {
+  const testing::TempFolder folder;
+  MoveRig rig;
+  Config config = rig.bus->config();
+  config.state_file = folder.File("state.db");
+  rig.bus.reset();
+  rig.bus = *Bus::Open(config);
+  auto sender = *rig.bus->OpenSender("q");
+  for (const int hours : {1, 2}) {
+    Message later("later");
+    later.set_deliver_at(absl::Now() + absl::Hours(hours));
+    REQUIRE(sender->Send(std::move(later)).ok());
+  }
+  auto receiver = *rig.bus->OpenReceiver("q");
+  auto moving = rig.Move("b");
+  CHECK(moving->Wait(kLong).ok());
+  CHECK(Eventually([&] { return moving->reports().front().over; }));
+  CHECK(moving->reports().front().left == 2);
+  CHECK(moving->reports().front().held == 0);
+  const auto told = [&] {
+    const auto journal = rig.bus->ReadJournal(1, 100);
+    return journal.ok() &&
+           std::any_of(journal->begin(), journal->end(), [](const auto& entry) {
+             return entry.kind == "report" &&
+                    entry.json.find(R"("left":2)") != std::string::npos &&
+                    entry.json.find(R"("proof":"exact")") != std::string::npos;
+           });
+  };
+  CHECK(Eventually(told));
+  receiver.reset();
+  sender.reset();
+  rig.bus.reset();
 }
 
 TEST_CASE("where a queue is survives a restart, whatever the file says") {

@@ -90,7 +90,7 @@ TEST_CASE("what does not fit a store is refused by name") {
   CHECK(absl::IsInvalidArgument(store->Submit(digest, nullptr)));
   CHECK(absl::IsInvalidArgument(store->AddQueue("").status()));
   CHECK(
-      absl::IsInvalidArgument(store->AddQueue(std::string(257, 'q')).status()));
+      absl::IsInvalidArgument(store->AddQueue(std::string(513, 'q')).status()));
 }
 
 TEST_CASE("options out of their range are named") {

@@ -322,8 +322,9 @@ class Relay(Case):
         self.assertEqual(0, ran.code, ran)
         ran = tieline("journal", "--state", self.folder / "b.db", "--json")
         self.assertEqual(0, ran.code, ran)
-        steps = [json.loads(line)["detail"]["step"]
-                 for line in ran.out.splitlines()]
+        entries = [json.loads(line) for line in ran.out.splitlines()]
+        steps = [entry["detail"]["step"] for entry in entries
+                 if entry["kind"] == "move"]
         self.assertIn("moved", steps)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(0, process.wait(timeout=30))

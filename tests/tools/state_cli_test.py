@@ -102,9 +102,9 @@ class Store(Case):
         self.make()
         ran = tieline("store", "check", self.file)
         self.assertEqual(0, ran.code, ran)
-        self.assertIn("fine: 1 queues, 1 messages in the spool", ran.out)
+        self.assertIn("fine: 2 queues, 2 messages in the spool", ran.out)
         ran = tieline("store", "check", self.file, "--json")
-        self.assertEqual(1, json.loads(ran.out)["spool_entries"])
+        self.assertEqual(2, json.loads(ran.out)["spool_entries"])
 
     def test_a_damaged_file_is_found_and_repaired(self):
         self.make()
@@ -125,17 +125,33 @@ class Store(Case):
         self.make()
         ran = tieline("store", "repair", self.file)
         self.assertEqual(0, ran.code, ran)
-        self.assertIn("spool entries: kept 1, lost 0", ran.out)
+        self.assertIn("spool entries: kept 2, lost 0", ran.out)
         self.assertTrue((self.folder / "b.db.damaged-1").exists())
         ran = tieline("journal", "--state", self.file)
         self.assertEqual(3, len(ran.out.splitlines()))
 
+    def test_what_is_in_the_spool_is_printed_and_taken_out(self):
+        self.make()
+        for words, body in (((), "a message"), (("--rejected",), "refused")):
+            for last in ((), ("--remove",)):
+                ran = tieline("store", "spool", self.file, "q", *words, *last)
+                self.assertEqual(0, ran.code, ran)
+                self.assertEqual([{"body": body}],
+                                 [json.loads(line)
+                                  for line in ran.out.splitlines()])
+            ran = tieline("store", "spool", self.file, "q", *words)
+            self.assertEqual((0, ""), (ran.code, ran.out), ran)
+        ran = tieline("store", "check", self.file, "--json")
+        self.assertEqual(0, json.loads(ran.out)["spool_entries"])
+
     def test_what_cannot_be_done_is_one_line(self):
-        for command in ("check", "repair"):
-            self.one_line(9, "there is no", "store", command, self.file)
+        commands = (("check", self.file), ("repair", self.file),
+                    ("spool", self.file, "q"))
+        for words in commands:
+            self.one_line(9, "there is no", "store", *words)
         self.keep_open()
-        for command in ("check", "repair"):
-            self.one_line(1, "has it open", "store", command, self.file)
+        for words in commands:
+            self.one_line(1, "has it open", "store", *words)
 
 
 if __name__ == "__main__":

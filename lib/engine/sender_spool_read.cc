@@ -1,0 +1,247 @@
+// How a SenderSpool sends what is in its lanes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/engine/sender_spool.h"
+
+namespace tieline::inline v0 {
+namespace {
+
+// Read and without a result, at most.
+constexpr uint64_t kMost = 5000;
+constexpr uint64_t kMostBytes = uint64_t{8} << 20;
+constexpr int64_t kChunkBytes = int64_t{256} << 10;
+constexpr size_t kRefusedTogether = 100;
+constexpr absl::Duration kTryAgain = absl::Seconds(1);
+
+}  // namespace
+
+SenderSpool::Batch::Batch(const Batch::From& from, std::span<Message> messages,
+                          std::vector<Stored> with)
+    : SendBatchState(messages), lane(from.lane), stored(std::move(with)) {
+  sequence = from.sequence;
+  first_index = from.first_index;
+  from_spool = true;
+}
+
+absl::Status SenderSpool::AddLane(QueueId id) {
+  TIELINE_ASSIGN_OR_RETURN(const Store::SpoolRange range,
+                           claim_->store()->RangeOf(id));
+  Lane lane;
+  lane.id = id;
+  lane.trimmed = range.trimmed;
+  lane.next = range.trimmed + 1;
+  lane.last = range.last;
+  const uint64_t there = range.last - range.trimmed;
+  if (there > 0) {
+    TIELINE_ASSIGN_OR_RETURN(const SpoolChunk chunk,
+                             claim_->store()->ReadSpool(id, range.last, 1));
+    // One that can't be read is found, and named, when it is its turn.
+    const auto entry = chunk.entries.empty()
+                           ? absl::DataLossError("")
+                           : DecodeSpoolEntry(chunk.entries.back().bytes);
+    if (entry.ok()) {
+      next_sequence_ = std::max(next_sequence_, entry->sequence + 1);
+    }
+    options_.log(
+        fmt::format("{}: {} messages in the spool", options_.queue, there));
+  }
+  in_spool_.fetch_add(there);
+  lanes_.push_back(std::move(lane));
+  return absl::OkStatus();
+}
+
+void SenderSpool::TakeLeft() {
+  for (const QueueId id : claim_->TakeLeft()) {
+    const absl::Status added = AddLane(id);
+    if (added.ok()) continue;
+    options_.log(fmt::format("{}: the spool can't be read: {}", options_.queue,
+                             MessageOf(added)));
+  }
+}
+
+void SenderSpool::Read() {
+  if (now_ < read_again_at_) {
+    WakeAt(read_again_at_);
+    return;
+  }
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    while (!IsRead(lanes_[i])) {
+      if (unanswered_ >= kMost || unanswered_bytes_ >= kMostBytes) return;
+      if (!ReadChunk(i)) {
+        read_again_at_ = now_ + kTryAgain;
+        WakeAt(read_again_at_);
+        return;
+      }
+    }
+  }
+}
+
+bool SenderSpool::ReadChunk(size_t i) {
+  Lane& lane = lanes_[i];
+  const auto chunk =
+      claim_->store()->ReadSpool(lane.id, lane.next, kChunkBytes);
+  if (!chunk.ok() || chunk->entries.empty()) {
+    options_.log(fmt::format("{}: the spool can't be read: {}", options_.queue,
+                             MessageOf(chunk.status())));
+    return false;
+  }
+  for (const SpoolChunk::Entry& entry : chunk->entries) {
+    // Later ones are not known to be there yet.
+    if (entry.sequence > lane.last) break;
+    lane.next = entry.sequence + 1;
+    if (!lane.done.contains(entry.sequence)) ReadEntry(i, entry);
+  }
+  FlushRead();
+  return true;
+}
+
+void SenderSpool::ReadEntry(size_t lane, const SpoolChunk::Entry& stored) {
+  auto entry = DecodeSpoolEntry(stored.bytes);
+  if (!entry.ok()) {
+    refused_.push_back({lane,
+                        stored.sequence,
+                        {},
+                        std::string(stored.bytes),
+                        std::string(MessageOf(entry.status()))});
+    stirred_ = true;
+    return;
+  }
+  const absl::Duration left = entry->TtlLeft(options_.clock->Now());
+  if (left == absl::ZeroDuration()) {
+    ++expired_;
+    Done(lane, stored.sequence);
+    return;
+  }
+  if (left != absl::InfiniteDuration()) entry->message.set_ttl(left);
+  const bool follows = !read_.empty() && read_from_.lane == lane &&
+                       read_from_.sequence == entry->sequence &&
+                       read_from_.first_index + read_.size() == entry->index;
+  if (!follows) {
+    FlushRead();
+    read_from_ = {lane, entry->sequence, entry->index};
+  }
+  const uint64_t bytes = entry->message.size_estimate();
+  ++unanswered_;
+  unanswered_bytes_ += bytes;
+  read_.push_back(std::move(entry->message));
+  read_stored_.push_back({stored.sequence, bytes});
+}
+
+void SenderSpool::FlushRead() {
+  if (read_.empty()) return;
+  auto* batch = new Batch(read_from_, read_, std::exchange(read_stored_, {}));
+  batch->observer = this;
+  read_.clear();
+  in_hand_->Add(batch);
+}
+
+// ---- What became of it.
+
+void SenderSpool::OnResolved(SendBatchState& batch, SendResult& result) {
+  const auto& b = static_cast<Batch&>(batch);
+  const Stored& stored = b.stored[b.IndexOf(result)];
+  --unanswered_;
+  unanswered_bytes_ -= stored.bytes;
+  stirred_ = true;
+  if (result.state == SendState::kAccepted) {
+    Done(b.lane, stored.number);
+  } else if (result.state == SendState::kRejected) {
+    SpoolEntry entry;
+    entry.sequence = b.sequence;
+    entry.index = b.first_index + b.IndexOf(result);
+    entry.spooled_at = options_.clock->Now();
+    entry.message = result.message;
+    Refused refused{b.lane,
+                    stored.number,
+                    std::string(result.id()),
+                    {},
+                    std::string(MessageOf(result.status))};
+    EncodeSpoolEntry(entry, &refused.bytes);
+    refused_.push_back(std::move(refused));
+  }
+  // Otherwise the sender is closed, and the next one reads it again.
+}
+
+bool SenderSpool::OnRejected(SendBatchState& /*batch*/, SendResult& /*result*/,
+                             const absl::Status& /*why*/) {
+  return false;
+}
+
+void SenderSpool::OnSubmitted(SendBatchState& /*batch*/,
+                              SendResult& /*result*/) {}
+
+void SenderSpool::Done(size_t lane, uint64_t number) {
+  lanes_[lane].done.insert(number);
+  in_spool_.fetch_sub(1);
+  stirred_ = true;
+}
+
+void SenderSpool::Trim(size_t i) {
+  Lane& lane = lanes_[i];
+  if (lane.trims) return;
+  uint64_t to = lane.trimmed;
+  while (lane.done.erase(to + 1) > 0) ++to;
+  // Not read yet, where the answer came late.
+  lane.next = std::max(lane.next, to + 1);
+  if (to == lane.trimmed && !lane.owes_trim) return;
+  if (lane.owes_trim && now_ < retry_at_) {
+    // Taken up again with what is added here.
+    lane.trimmed = to;
+    WakeAt(retry_at_);
+    return;
+  }
+  lane.trimmed = to;
+  lane.trims = true;
+  StoreBatch batch;
+  batch.Trim(lane.id, to);
+  Submit(What::kTrimmed, i, std::move(batch));
+}
+
+// ---- What a broker refused for good: kept apart, and told.
+
+void SenderSpool::WriteRefused() {
+  if (refused_.empty() || refused_writing_ > 0) return;
+  if (now_ < retry_at_) {
+    WakeAt(retry_at_);
+    return;
+  }
+  StoreBatch batch;
+  while (refused_writing_ < std::min(refused_.size(), kRefusedTogether) &&
+         batch.bytes() < kChunkBytes) {
+    const Refused& refused = refused_[refused_writing_++];
+    batch.Append(claim_->rejected(), 0, refused.bytes);
+  }
+  Submit(What::kRefused, 0, std::move(batch));
+}
+
+void SenderSpool::OnRefusedWritten(const absl::Status& status) {
+  const size_t count = std::exchange(refused_writing_, 0);
+  if (!status.ok()) {
+    NoteDisk(status);
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const Refused& refused = refused_[i];
+    options_.log(
+        fmt::format("{}: the broker refuses message {} of the spool: "
+                    "{}",
+                    options_.queue, refused.id, refused.why));
+    options_.journal(nlohmann::ordered_json{
+        {"queue", options_.queue},
+        {"step", "rejected"},
+        {"id", refused.id},
+        {"why",
+         refused.why}}.dump(-1, ' ', false,
+                            nlohmann::ordered_json::error_handler_t::replace));
+    Done(refused.lane, refused.number);
+  }
+  refused_.erase(refused_.begin(),
+                 refused_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+}  // namespace tieline::inline v0

@@ -1,0 +1,86 @@
+// SpoolLanes: which parts of the spool are whose.
+//
+// A sender of a queue has a lane of the spool to itself, so that what it spools
+// keeps its order. A lane outlives its sender: what is left in it is sent by
+// the queue's other senders, or by the next one.
+//
+// Threads: any.
+#ifndef TIELINE_LIB_ENGINE_SPOOL_LANES_H_
+#define TIELINE_LIB_ENGINE_SPOOL_LANES_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/mutex.h"
+#include "lib/store/store.h"
+
+namespace tieline::inline v0 {
+
+class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
+ public:
+  // What a sender has of the spool, for as long as it is there.
+  class Claim {
+   public:
+    ~Claim();
+    Claim(const Claim&) = delete;
+    Claim& operator=(const Claim&) = delete;
+
+    Store* store() const { return lanes_->store_; }
+    QueueId own() const { return own_; }
+    // Takes what a broker refuses for good.
+    QueueId rejected() const { return rejected_; }
+    // Is called when TakeLeft may find something; on any thread.
+    void SetWake(std::function<void()> wake);
+    // True once after that.
+    bool WasWoken() { return woken_.exchange(false); }
+    // Lanes of this queue that have messages and no sender: from here on they
+    // are this one's.
+    std::vector<QueueId> TakeLeft();
+
+   private:
+    friend class SpoolLanes;
+    Claim(std::shared_ptr<SpoolLanes> lanes, std::string queue)
+        : lanes_(std::move(lanes)), queue_(std::move(queue)) {}
+
+    const std::shared_ptr<SpoolLanes> lanes_;
+    const std::string queue_;
+    QueueId own_{};
+    QueueId rejected_{};
+    std::atomic<bool> woken_{true};
+    // Guarded by lanes_->mu_.
+    std::vector<std::string> names_;
+    std::function<void()> wake_;
+  };
+
+  // The store outlives all senders.
+  explicit SpoolLanes(Store* store) : store_(store) {}
+
+  // The names that the lanes of a queue have in the store.
+  static std::string LaneName(std::string_view queue, int number);
+  static std::string RejectedName(std::string_view queue);
+  static bool IsLaneOf(std::string_view name, std::string_view queue);
+
+  // For a new sender. Null where the queue has no spool and nothing is left of
+  // one. Errors as of Store::AddQueue.
+  absl::StatusOr<std::unique_ptr<Claim>> Take(const std::string& queue,
+                                              bool spools);
+
+ private:
+  bool HasMessages(const std::string& queue) const;
+
+  Store* const store_;
+  Mutex mu_;
+  std::set<std::string> taken_ ABSL_GUARDED_BY(mu_);
+  std::set<Claim*> claims_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_LIB_ENGINE_SPOOL_LANES_H_
