@@ -43,6 +43,8 @@ absl::Status SenderSpool::Open() {
 
 void SenderSpool::Add(SendBatchState* batch) {
   if (!spooling_) {
+    // It was idle: the last answer is no measure.
+    if (in_hand_->unresolved() == 0) stalled_since_ = absl::InfiniteFuture();
     in_hand_->Add(batch);
     return;
   }
@@ -94,6 +96,7 @@ void SenderSpool::OnTurn(const SendQueue::Turn& turn) {
   if (turn.answered > 0) {
     answered_ = true;
     stalled_since_ = options_.clock->Steady();
+    disk_ = absl::OkStatus();
   }
   for (const auto& [result, accepted] : turn.late) {
     const auto it = in_doubt_.find(result);

@@ -169,6 +169,19 @@ TEST_CASE("what a broker that hangs has is on disk too, and is sent once") {
   CHECK(rig.brokers["a"]->Inspect("q")->depth() == 0);
 }
 
+TEST_CASE("who sent nothing for a while waits for the broker all the same") {
+  SpoolRig rig;
+  rig.config.queues["q"].spool = absl::Milliseconds(400);
+  rig.Open();
+  rig.brokers["a"]->Delay(absl::Milliseconds(20));
+  auto sender = rig.OpenSender();
+  CHECK(sender->Send(Keyed("k", "0")).state == SendState::kAccepted);
+  const absl::Time until = absl::Now() + absl::Milliseconds(500);
+  CHECK(Eventually([&] { return absl::Now() > until; }));
+  CHECK(sender->Send(Keyed("k", "1")).state == SendState::kAccepted);
+  CHECK(rig.Metrics().spooled == 0);
+}
+
 TEST_CASE("what is in the spool when a process ends is sent by the next one") {
   SpoolRig rig;
   rig.Down("a");
