@@ -42,12 +42,17 @@ size_t MemorySender::Submit(std::span<const Outbound> batch, bool atomic) {
     blocked_ = true;
     batch = batch.first(room);
   }
+  // Of when it came, not of when others could see it.
+  const Nanos delay = connection_->broker().delay();
+  const Nanos due =
+      delay <= 0 ? 0
+                 : absl::ToUnixNanos(connection_->broker().Steady()) + delay;
   if (refusing_) {
     for (const Outbound& one : batch) {
       outcomes_.push_back(refusal_);
       outcomes_.back().cookie = one.cookie;
     }
-    HoldBack();
+    HoldBack(due);
     return batch.size();
   }
   if (entity_.queue != nullptr) {
@@ -59,14 +64,12 @@ size_t MemorySender::Submit(std::span<const Outbound> batch, bool atomic) {
     refusing_ = true;
     refusal_ = outcomes_.back();
   }
-  HoldBack();
+  HoldBack(due);
   return batch.size();
 }
 
-void MemorySender::HoldBack() {
-  const Nanos delay = connection_->broker().delay();
-  if (delay <= 0 && delayed_.empty()) return;
-  const Nanos due = absl::ToUnixNanos(connection_->broker().Steady()) + delay;
+void MemorySender::HoldBack(Nanos due) {
+  if (due == 0 && delayed_.empty()) return;
   for (Outcome& outcome : outcomes_) {
     delayed_.emplace_back(due, std::move(outcome));
   }

@@ -33,7 +33,8 @@ class MemorySender final : public driver::SenderDriver, public Handle {
 
   void Open();
   // Makes answers late when the broker is slow, and keeps their order.
-  void HoldBack();
+  // Answers come when it is `due`, in their order; 0: at once.
+  void HoldBack(Nanos due);
   void Tell();
   void GiveUp(const absl::Status& why);
   void CloseWith(const absl::Status& why);

@@ -1,6 +1,7 @@
 #include "lib/engine/bus_core.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -351,9 +352,19 @@ absl::StatusOr<std::unique_ptr<Moving>> BusCore::Apply(const ChangePlan& plan) {
     }
     config_.move = plan.config.move;
   }
+  std::set<std::string> leaving;
+  for (const PlannedMove& planned : now.moves) {
+    if (planned.to_generation > planned.from_generation) {
+      leaving.insert(planned.queue);
+    }
+  }
+  const auto group =
+      leaving.size() > 1 ? std::make_shared<MoveGroup>(leaving) : nullptr;
   for (size_t i = 0; i < moves.size(); ++i) {
-    moves[i]->Apply(plan.config.queues.at(now.moves[i].queue), plan.config.move,
-                    plan.accepts_existing);
+    const std::string& queue = now.moves[i].queue;
+    moves[i]->Apply(plan.config.queues.at(queue), plan.config.move,
+                    plan.accepts_existing,
+                    leaving.contains(queue) ? group : nullptr);
   }
   return std::make_unique<Moving>(moves_, std::move(targets));
 }

@@ -15,7 +15,7 @@ class ForgetfulStore final : public MoveStore {
       std::string_view /*queue*/) override {
     return std::nullopt;
   }
-  void Commit(std::string_view /*queue*/, SavedMove /*move*/,
+  void Commit(std::vector<std::pair<std::string, SavedMove>> /*moves*/,
               Done done) override {
     done(absl::OkStatus());
   }
@@ -36,15 +36,18 @@ class FileStore final : public MoveStore {
                      std::move(saved.record)};
   }
 
-  void Commit(std::string_view queue, SavedMove move, Done done) override {
-    const absl::StatusOr<QueueId> id = IdOf(queue);
-    if (!id.ok()) {
-      done(id.status());
-      return;
-    }
+  void Commit(std::vector<std::pair<std::string, SavedMove>> moves,
+              Done done) override {
     StoreBatch batch;
-    batch.SetGeneration(
-        *id, {move.generation, std::move(move.digest), std::move(move.record)});
+    for (auto& [queue, move] : moves) {
+      const absl::StatusOr<QueueId> id = IdOf(queue);
+      if (!id.ok()) {
+        done(id.status());
+        return;
+      }
+      batch.SetGeneration(*id, {move.generation, std::move(move.digest),
+                                std::move(move.record)});
+    }
     const absl::Status submitted = store_->Submit(
         std::move(batch), [done](const absl::StatusOr<StoreCommitted>& result) {
           done(result.status());

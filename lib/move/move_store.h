@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,8 +34,10 @@ class MoveStore {
   // Nothing where the queue has none.
   virtual absl::StatusOr<std::optional<SavedMove>> Load(
       std::string_view queue) = 0;
-  // `done` is called once, on any thread, or within the call.
-  virtual void Commit(std::string_view queue, SavedMove move, Done done) = 0;
+  // Each queue's, in one transaction. `done` is called once, on any thread, or
+  // within the call.
+  virtual void Commit(std::vector<std::pair<std::string, SavedMove>> moves,
+                      Done done) = 0;
   // For people to read later; a loss is logged by whoever owns the store.
   virtual void Journal(std::string_view kind, std::string_view json) = 0;
 };

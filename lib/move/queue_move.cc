@@ -260,12 +260,13 @@ absl::Status QueueMove::CheckFirst(const QueueConfig& now,
 }
 
 void QueueMove::Apply(const QueueConfig& queue, const MoveConfig& options,
-                      bool accepts_existing) {
+                      bool accepts_existing, std::shared_ptr<MoveGroup> group) {
   {
     MutexLock lock(&mu_);
     report_.status = absl::OkStatus();
   }
-  Post([this, queue, options, accepts_existing] {
+  Post([this, queue, options, accepts_existing, group = std::move(group)] {
+    if (group != nullptr) groups_[queue.generation] = group;
     MovePlan plan;
     {
       MutexLock lock(&mu_);
@@ -291,7 +292,13 @@ absl::Status QueueMove::Undo() {
       status = Refusal(name_, report->refusal);
     }
   }
-  Post([this, actions] { Follow(actions); });
+  Post([this, actions, undone = status.ok()] {
+    Follow(actions);
+    if (!undone) return;
+    for (const auto& [generation, group] : std::exchange(groups_, {})) {
+      group->Fail(name_, {});
+    }
+  });
   return status;
 }
 

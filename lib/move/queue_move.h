@@ -24,6 +24,7 @@
 #include "lib/engine/receiver_core.h"
 #include "lib/engine/runner.h"
 #include "lib/engine/sender_core.h"
+#include "lib/move/move_group.h"
 #include "lib/move/move_store.h"
 #include "lib/move/places.h"
 #include "lib/policy/move.h"
@@ -77,8 +78,9 @@ class QueueMove final : public Runnable, public DeliveryGate {
   // The same for a queue that was never moved, and is where `now` says.
   static absl::Status CheckFirst(const QueueConfig& now,
                                  const QueueConfig& next);
+  // `group`: those that move with it; null: it moves alone.
   void Apply(const QueueConfig& queue, const MoveConfig& options,
-             bool accepts_existing);
+             bool accepts_existing, std::shared_ptr<MoveGroup> group);
   // kFailedPrecondition: it is, or may be, on disk; or there is nothing to
   // undo.
   absl::Status Undo();
@@ -161,6 +163,11 @@ class QueueMove final : public Runnable, public DeliveryGate {
   // What is under way: true when something was fed.
   bool Work(absl::Time now);
   bool WorkPrepare(absl::Time now);
+  // Null: it moves alone.
+  std::shared_ptr<MoveGroup> GroupOf(uint64_t generation) const;
+  void FailGroup(uint64_t generation, const absl::Status& why);
+  void Commit(SavedMove saved, bool moves);
+  void OnCommitted(MoveGroup* group, const absl::Status& status);
   bool WorkCommit(absl::Time now);
   bool WorkSwitch(absl::Time now);
   bool WorkProofs(absl::Time now);
@@ -189,6 +196,8 @@ class QueueMove final : public Runnable, public DeliveryGate {
   std::vector<SenderEntry> senders_;
   std::vector<ReceiverEntry> receivers_;
   std::map<PlaceId, std::shared_ptr<Endpoint>> asked_at_;
+  // By the generation that the plan goes to, until it is there or fails.
+  std::map<uint64_t, std::shared_ptr<MoveGroup>> groups_;
   std::optional<Preparing> preparing_;
   std::optional<Committing> committing_;
   std::map<uint64_t, Proof> proofs_;

@@ -69,6 +69,8 @@ void QueueMove::ReconcileTasks(const MoveWants& wants, absl::Time now) {
   if (!wants.prepare) {
     preparing_.reset();
   } else if (!preparing_ || preparing_->binding != *wants.prepare) {
+    // It goes somewhere else.
+    if (preparing_) FailGroup(preparing_->binding.generation, {});
     preparing_ = Preparing();
     preparing_->binding = *wants.prepare;
     preparing_->give_up_at = now + kPrepareTime;

@@ -83,6 +83,11 @@ absl::Status QueueMove::CheckLimits(const Binding& binding) const {
 bool QueueMove::WorkPrepare(absl::Time now) {
   if (!preparing_) return false;
   Preparing& p = *preparing_;
+  const std::shared_ptr<MoveGroup> group = GroupOf(p.binding.generation);
+  if (group != nullptr && group->AllPrepared()) {
+    Feed(move_event::Prepared{p.binding.generation});
+    return true;
+  }
   bool ready = false;
   absl::Status error = LegsReady(p.binding.place, &ready);
   bool failed = IsPermanent(error);
@@ -109,15 +114,23 @@ bool QueueMove::WorkPrepare(absl::Time now) {
       place = places_.NameOf(p.binding.place);
     }
     if (p.status.ok() || !can_say) {
-      if (!can_say || p.existing <= 0 || accepts) {
+      const bool fits = !can_say || p.existing <= 0 || accepts;
+      if (fits && group != nullptr) group->SetPrepared(name_);
+      if (fits && (group == nullptr || group->AllPrepared())) {
         Feed(move_event::Prepared{p.binding.generation});
         return true;
       }
-      failed = true;
-      error = MakeStatus(absl::StatusCode::kFailedPrecondition,
-                         "queue {}: {} messages are at {} already: empty it, "
-                         "or accept that they are delivered first",
-                         name_, p.existing, place);
+      if (fits) {
+        By(now + kLook);
+        error = absl::UnavailableError(
+            "another queue of the plan could not be prepared in time");
+      } else {
+        failed = true;
+        error = MakeStatus(absl::StatusCode::kFailedPrecondition,
+                           "queue {}: {} messages are at {} already: empty it, "
+                           "or accept that they are delivered first",
+                           name_, p.existing, place);
+      }
     } else if (IsPermanent(p.status)) {
       failed = true;
       error = p.status;
@@ -125,6 +138,10 @@ bool QueueMove::WorkPrepare(absl::Time now) {
       error = p.status;
       p.asked = p.answered = false;
     }
+  }
+  if (!failed && group != nullptr && !group->failure().ok()) {
+    failed = true;
+    error = group->failure();
   }
   if (!failed && now >= p.give_up_at) {
     failed = true;
@@ -135,6 +152,7 @@ bool QueueMove::WorkPrepare(absl::Time now) {
   if (failed) {
     SetStatus(error);
     const uint64_t generation = p.binding.generation;
+    FailGroup(generation, error);
     Feed(move_event::PrepareFailed{generation});
     if (!Mutant(70)) Feed(move_event::Undo{});
     return true;
@@ -143,7 +161,59 @@ bool QueueMove::WorkPrepare(absl::Time now) {
   return false;
 }
 
+std::shared_ptr<MoveGroup> QueueMove::GroupOf(uint64_t generation) const {
+  const auto it = groups_.find(generation);
+  return it == groups_.end() ? nullptr : it->second;
+}
+
+void QueueMove::FailGroup(uint64_t generation, const absl::Status& why) {
+  const std::shared_ptr<MoveGroup> group = GroupOf(generation);
+  if (group == nullptr) return;
+  group->Fail(name_, why);
+  if (!group->failure().ok()) groups_.erase(generation);
+}
+
 // ---- Writing.
+
+void QueueMove::Commit(SavedMove saved, bool moves) {
+  const auto group = moves ? GroupOf(saved.generation) : nullptr;
+  const auto done = [this, self = shared_from_this(),
+                     group](const absl::Status& status) {
+    Post([this, group, status] { OnCommitted(group.get(), status); });
+  };
+  if (group != nullptr) {
+    group->Commit(&host_->store(), name_, std::move(saved), done);
+  } else {
+    host_->store().Commit({{name_, std::move(saved)}}, done);
+  }
+}
+
+void QueueMove::OnCommitted(MoveGroup* group, const absl::Status& status) {
+  if (!committing_ || !committing_->submitted) return;
+  const uint64_t generation = committing_->record.present.generation;
+  if (status.ok()) {
+    groups_.erase(groups_.begin(), groups_.upper_bound(generation));
+    committing_.reset();
+    Feed(move_event::Committed{});
+    return;
+  }
+  SetStatus(status);
+  if (group != nullptr && !group->failure().ok()) {
+    groups_.erase(generation);
+    committing_.reset();
+    Feed(move_event::CommitFailed{});
+    Feed(move_event::Undo{});
+    return;
+  }
+  if (group != nullptr) group->OnCommitFailed();
+  committing_->submitted = false;
+  committing_->again_at = clock_->Steady() + kTryAgain;
+  if (absl::IsAborted(status)) {
+    Feed(move_event::CommitUnknown{});
+  } else {
+    Feed(move_event::CommitFailed{});
+  }
+}
 
 bool QueueMove::WorkCommit(absl::Time now) {
   if (!committing_) return false;
@@ -164,36 +234,18 @@ bool QueueMove::WorkCommit(absl::Time now) {
         return core == nullptr || core->ended() || core->held();
       });
   SavedMove saved;
+  bool moves = false;
   {
     MutexLock lock(&mu_);
     saved.generation = c.record.present.generation;
     saved.digest = digest_;
     saved.record = places_.Encode(c.record);
     // The senders call when they hold.
-    const bool moves = c.record.present != move_->record().present;
+    moves = c.record.present != move_->record().present;
     if (moves && !all_held) return false;
   }
   c.submitted = true;
-  host_->store().Commit(
-      name_, std::move(saved),
-      [this, self = shared_from_this()](const absl::Status& status) {
-        Post([this, status] {
-          if (!committing_ || !committing_->submitted) return;
-          if (status.ok()) {
-            committing_.reset();
-            Feed(move_event::Committed{});
-            return;
-          }
-          committing_->submitted = false;
-          committing_->again_at = clock_->Steady() + kTryAgain;
-          SetStatus(status);
-          if (absl::IsAborted(status)) {
-            Feed(move_event::CommitUnknown{});
-          } else {
-            Feed(move_event::CommitFailed{});
-          }
-        });
-      });
+  Commit(std::move(saved), moves);
   return false;
 }
 

@@ -205,6 +205,54 @@ TEST_CASE("a move to where the entity is not there changes nothing") {
   CHECK((*moving)->reports().front().state == "active");
 }
 
+TEST_CASE("queues of one plan move together, or not at all") {
+  MoveRig rig;
+  auto q = *rig.bus->OpenSender("q");
+  auto plain = *rig.bus->OpenSender("plain");
+  CHECK(q->Send(Message("0").set_key("k")).ok());
+  CHECK(plain->Send(Message("0")).ok());
+  const auto apply = [&](const std::string& broker) {
+    Config next = rig.Next("b");
+    QueueConfig& other = next.queues["plain"];
+    other.was.push_back({other.broker, other.generation, other.entity});
+    other.broker = broker;
+    other.create = broker != "strict";
+    ++other.generation;
+    return *rig.bus->Apply(*rig.bus->Plan(next));
+  };
+  // One of them has no entity there.
+  auto moving = apply("strict");
+  CHECK_FALSE(moving->Wait(kLong).ok());
+  CHECK(Eventually([&] {
+    const std::vector<MoveReport> reports = moving->reports();
+    return std::all_of(reports.begin(), reports.end(), [](const auto& report) {
+      return report.state == "active" && !report.status.ok();
+    });
+  }));
+  for (const MoveReport& report : moving->reports()) {
+    CHECK(report.generation == 2);
+    CHECK_FALSE(report.drained_all);
+    const bool is_other = report.queue == "q";
+    CHECK(absl::IsCancelled(report.status) == is_other);
+  }
+  for (const char* queue : {"q", "plain"}) {
+    CHECK(rig.bus->config().queues[queue].broker == "a");
+    CHECK(rig.bus->config().queues[queue].generation == 1);
+  }
+  CHECK(q->Send(Message("1").set_key("k")).ok());
+  // Both can.
+  rig.config = rig.bus->config();
+  moving = apply("b");
+  auto receiver = *rig.bus->OpenReceiver("q");
+  CHECK(CameInOrder(*receiver, 2));
+  auto others = *rig.bus->OpenReceiver("plain");
+  CHECK(CameInOrder(*others, 1));
+  CHECK(moving->Wait(kLong).ok());
+  for (const char* queue : {"q", "plain"}) {
+    CHECK(rig.bus->config().queues[queue].broker == "b");
+  }
+}
+
 TEST_CASE("a route goes on while its source and destination move") {
   MoveRig rig;
   RouteConfig route;

@@ -180,12 +180,15 @@ TEST_CASE("a full queue takes no more until there is room") {
               ->SendBatch(std::move(third),
                           [&](std::span<const SendResult> results) {
                             taken = results.front().ok();
+                            taken.notify_all();
                           })
               .ok());
   CHECK(rig.Take("small", 2) == Bodies{"1", "2"});
   rig.clock.Advance(absl::Seconds(5));  // past the back-off, not the deadline
   CHECK(rig.Take("small", 1) == Bodies{"3"});
   CHECK(sender->Flush(kSoon).ok());
+  // Its callback is called a moment later.
+  taken.wait(false);
   CHECK(taken);
   const SendResult large = sender->Send(Message(std::string(2000, 'x')));
   CHECK(large.state == SendState::kRejected);
