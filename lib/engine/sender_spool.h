@@ -164,11 +164,11 @@ class SenderSpool final : public SendObserver {
   absl::Status AddLane(QueueId id);
   void TakeLeft();
   void Read();
-  bool ReadChunk(size_t lane);
+  bool ReadChunk(size_t index);
   void ReadEntry(size_t lane, const SpoolChunk::Entry& stored);
   void FlushRead();
   void Done(size_t lane, uint64_t number);
-  void Trim(size_t lane);
+  void Trim(size_t index);
   void WriteRefused();
   void OnRefusedWritten(const absl::Status& status);
 

@@ -81,8 +81,8 @@ void SenderSpool::Read() {
   }
 }
 
-bool SenderSpool::ReadChunk(size_t i) {
-  Lane& lane = lanes_[i];
+bool SenderSpool::ReadChunk(size_t index) {
+  Lane& lane = lanes_[index];
   const auto chunk =
       claim_->store()->ReadSpool(lane.id, lane.next, kChunkBytes);
   if (!chunk.ok() || chunk->entries.empty()) {
@@ -94,7 +94,7 @@ bool SenderSpool::ReadChunk(size_t i) {
     // Later ones are not known to be there yet.
     if (entry.sequence > lane.last) break;
     lane.next = entry.sequence + 1;
-    if (!lane.done.contains(entry.sequence)) ReadEntry(i, entry);
+    if (!lane.done.contains(entry.sequence)) ReadEntry(index, entry);
   }
   FlushRead();
   return true;
@@ -181,8 +181,8 @@ void SenderSpool::Done(size_t lane, uint64_t number) {
   stirred_ = true;
 }
 
-void SenderSpool::Trim(size_t i) {
-  Lane& lane = lanes_[i];
+void SenderSpool::Trim(size_t index) {
+  Lane& lane = lanes_[index];
   if (lane.trims) return;
   uint64_t to = lane.trimmed;
   while (lane.done.erase(to + 1) > 0) ++to;
@@ -199,7 +199,7 @@ void SenderSpool::Trim(size_t i) {
   lane.trims = true;
   StoreBatch batch;
   batch.Trim(lane.id, to);
-  Submit(What::kTrimmed, i, std::move(batch));
+  Submit(What::kTrimmed, index, std::move(batch));
 }
 
 // ---- What a broker refused for good: kept apart, and told.
