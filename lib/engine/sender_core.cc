@@ -60,8 +60,7 @@ absl::Status SenderCore::UseSpool(
     if (const auto self = weak.lock()) self->WakeHome();
   };
   options.log =
-      [endpoint = home()->endpoint().shared_from_this(),
-       log = home()->endpoint().options().log](const std::string& text) {
+      [log = home()->endpoint().options().log](const std::string& text) {
         if (log) log(LogLevel::kWarning, text);
       };
   options.journal = std::move(journal);

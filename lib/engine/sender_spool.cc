@@ -130,7 +130,7 @@ void SenderSpool::Begin() {
   options_.log(fmt::format("{}: no broker has taken a message for {}: spooling",
                            options_.queue,
                            absl::FormatDuration(options_.after)));
-  Tell("spooling", {});
+  Tell("spooling");
   Write();
 }
 
@@ -342,9 +342,12 @@ void SenderSpool::NoteDisk(const absl::Status& why) {
   disk_ = Annotate(why, options_.queue);
 }
 
-void SenderSpool::Tell(const char* step, std::string_view why) {
+void SenderSpool::Tell(const char* step, const Refused* refused) {
   Json entry = {{"queue", options_.queue}, {"step", step}};
-  if (!why.empty()) entry["why"] = why;
+  if (refused != nullptr) {
+    entry["id"] = refused->id;
+    entry["why"] = refused->why;
+  }
   entry["spooled"] = spooled_;
   entry["in_spool"] = in_spool();
   if (expired_ > 0) entry["expired"] = expired_;
@@ -360,7 +363,7 @@ void SenderSpool::End() {
   if (spooled_ > 0 || expired_ > 0) {
     options_.log(fmt::format("{}: the spool is read to its end ({} expired)",
                              options_.queue, expired_));
-    Tell("spool read", {});
+    Tell("spool read");
   }
   spooled_ = expired_ = 0;
 }

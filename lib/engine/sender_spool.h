@@ -101,12 +101,12 @@ class SenderSpool final : public SendObserver {
     bool trims = false;                  // a trim is on its way
     bool owes_trim = false;              // one failed
   };
-  // Of what was read: messages that were neighbours in one batch when they were
-  // given.
   struct Stored {
     uint64_t number = 0;
     uint64_t bytes = 0;
   };
+  // Of what was read: messages that were neighbours in one batch when they were
+  // given.
   class Batch final : public SendBatchState {
    public:
     struct From {
@@ -144,7 +144,8 @@ class SenderSpool final : public SendObserver {
   void WakeAt(absl::Time at);
   void Begin();
   void End();
-  void Tell(const char* step, std::string_view why);
+  // An entry of the journal; `refused`: the message that it is about.
+  void Tell(const char* step, const Refused* refused = nullptr);
   void NoteDisk(const absl::Status& why);
   void Submit(What what, size_t lane, StoreBatch batch);
   void TakeCompletions();

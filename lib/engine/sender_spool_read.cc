@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -231,13 +230,7 @@ void SenderSpool::OnRefusedWritten(const absl::Status& status) {
         fmt::format("{}: the broker refuses message {} of the spool: "
                     "{}",
                     options_.queue, refused.id, refused.why));
-    options_.journal(nlohmann::ordered_json{
-        {"queue", options_.queue},
-        {"step", "rejected"},
-        {"id", refused.id},
-        {"why",
-         refused.why}}.dump(-1, ' ', false,
-                            nlohmann::ordered_json::error_handler_t::replace));
+    Tell("rejected", &refused);
     Done(refused.lane, refused.number);
   }
   refused_.erase(refused_.begin(),

@@ -54,13 +54,7 @@ class Rig {
   }
   void Open() {
     bus.reset();
-    BusOptions options;
-    options.reconnect.min_delay = absl::Milliseconds(1);
-    options.reconnect.max_delay = absl::Milliseconds(20);
-    auto opened = Bus::Open(config, std::move(options));
-    INFO(opened.status().ToString());
-    REQUIRE(opened.ok());
-    bus = *std::move(opened);
+    bus = OpenBus(config);
   }
   ReceiverMetrics Metrics() const {
     const MetricsSnapshot snapshot = bus->metrics();

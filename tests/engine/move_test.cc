@@ -25,17 +25,10 @@ constexpr int kKeys = 20;
 // at "sink".
 struct MoveRig {
   explicit MoveRig(BusOptions options = {}) {
-    memory::Register();
     for (const char* broker : {"a", "b", "sink", "strict"}) {
-      const std::string name = NextName(broker);
       memory::BrokerOptions with;
       with.auto_create = std::string(broker) != "strict";
-      brokers[broker] = *memory::Broker::Create(name, std::move(with));
-      names.push_back(name);
-      BrokerConfig& b = config.brokers[broker];
-      b.name = broker;
-      b.url.scheme = "memory";
-      b.url.hosts.push_back({name, 0});
+      brokers[broker] = memory_brokers.Add(broker, &config, std::move(with));
     }
     QueueConfig& q = config.queues["q"];
     q.name = q.entity = "q";
@@ -56,10 +49,6 @@ struct MoveRig {
     REQUIRE(opened.ok());
     bus = *std::move(opened);
   }
-  ~MoveRig() {
-    bus.reset();
-    for (const std::string& name : names) memory::Broker::Remove(name);
-  }
   // The config in which "q" is at `broker` next.
   Config Next(const std::string& broker) const {
     Config next = bus->config();
@@ -79,8 +68,8 @@ struct MoveRig {
   }
 
   Config config;
+  MemoryBrokers memory_brokers;
   std::map<std::string, std::shared_ptr<memory::Broker>> brokers;
-  std::vector<std::string> names;
   std::unique_ptr<Bus> bus;
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "tests/engine/scripted.h"
@@ -34,17 +35,47 @@ inline std::string NextName(const char* what) {
   return what + std::to_string(next++);
 }
 
+// A bus that has to open, and is quick to connect again.
+inline std::unique_ptr<Bus> OpenBus(Config config, BusOptions options = {}) {
+  options.reconnect.min_delay = absl::Milliseconds(1);
+  options.reconnect.max_delay = absl::Milliseconds(20);
+  auto opened = Bus::Open(std::move(config), std::move(options));
+  INFO(opened.status().ToString());
+  REQUIRE(opened.ok());
+  return *std::move(opened);
+}
+
+// Memory brokers of its own, by the names that a config has for them.
+class MemoryBrokers {
+ public:
+  MemoryBrokers() { memory::Register(); }
+  MemoryBrokers(const MemoryBrokers&) = delete;
+  MemoryBrokers& operator=(const MemoryBrokers&) = delete;
+  ~MemoryBrokers() {
+    for (const std::string& name : names_) memory::Broker::Remove(name);
+  }
+  std::shared_ptr<memory::Broker> Add(const std::string& broker, Config* config,
+                                      memory::BrokerOptions with = {}) {
+    const std::string name = NextName(broker.c_str());
+    names_.push_back(name);
+    BrokerConfig& b = config->brokers[broker];
+    b.name = broker;
+    b.url.scheme = "memory";
+    b.url.hosts.push_back({name, 0});
+    return *memory::Broker::Create(name, std::move(with));
+  }
+
+ private:
+  std::vector<std::string> names_;
+};
+
 // A bus, and a broker of its own that does what the test says.
 struct MemoryRig {
   explicit MemoryRig(BusOptions options = {}, memory::BrokerOptions with = {}) {
     memory::Register();
     name = NextName("rig");
     broker = *memory::Broker::Create(name, std::move(with));
-    options.reconnect.min_delay = absl::Milliseconds(1);
-    options.reconnect.max_delay = absl::Milliseconds(20);
-    auto opened = Bus::Open(Config{}, std::move(options));
-    REQUIRE(opened.ok());
-    bus = *std::move(opened);
+    bus = OpenBus(Config{}, std::move(options));
   }
   ~MemoryRig() {
     bus.reset();
@@ -77,12 +108,7 @@ struct ScriptedRig {
       q.broker = "b";
       q.ordered = queue[0] == 'p' ? Order::kNone : Order::kPerKey;
     }
-    options.reconnect.min_delay = absl::Milliseconds(1);
-    options.reconnect.max_delay = absl::Milliseconds(20);
-    auto opened = Bus::Open(std::move(config), std::move(options));
-    INFO(opened.status().ToString());
-    REQUIRE(opened.ok());
-    bus = *std::move(opened);
+    bus = OpenBus(std::move(config), std::move(options));
   }
 
   std::shared_ptr<scripted::Broker> broker;

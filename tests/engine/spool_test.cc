@@ -23,15 +23,8 @@ constexpr absl::Duration kAfter = absl::Milliseconds(50);
 // Memory brokers "a" and "b"; queue "q", ordered by key, at "a".
 struct SpoolRig {
   SpoolRig() {
-    memory::Register();
     for (const char* broker : {"a", "b"}) {
-      const std::string name = NextName("spool");
-      brokers[broker] = *memory::Broker::Create(name);
-      names.push_back(name);
-      BrokerConfig& b = config.brokers[broker];
-      b.name = broker;
-      b.url.scheme = "memory";
-      b.url.hosts.push_back({name, 0});
+      brokers[broker] = memory_brokers.Add(broker, &config);
     }
     QueueConfig& q = config.queues["q"];
     q.name = q.entity = "q";
@@ -43,19 +36,7 @@ struct SpoolRig {
     config.move.quiet_period = absl::Milliseconds(100);
     config.move.retire_time = absl::Milliseconds(100);
   }
-  ~SpoolRig() {
-    bus.reset();
-    for (const std::string& name : names) memory::Broker::Remove(name);
-  }
-  void Open() {
-    BusOptions options;
-    options.reconnect.min_delay = absl::Milliseconds(1);
-    options.reconnect.max_delay = absl::Milliseconds(20);
-    auto opened = Bus::Open(config, std::move(options));
-    INFO(opened.status().ToString());
-    REQUIRE(opened.ok());
-    bus = *std::move(opened);
-  }
+  void Open() { bus = OpenBus(config); }
   std::unique_ptr<Sender> OpenSender(SenderOptions options = {}) const {
     auto sender = bus->OpenSender("q", std::move(options));
     INFO(sender.status().ToString());
@@ -110,8 +91,8 @@ struct SpoolRig {
 
   testing::TempFolder folder;
   Config config;
+  MemoryBrokers memory_brokers;
   std::map<std::string, std::shared_ptr<memory::Broker>> brokers;
-  std::vector<std::string> names;
   std::unique_ptr<Bus> bus;
 };
 
