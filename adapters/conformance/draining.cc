@@ -7,7 +7,6 @@ namespace {
 
 using driver::Inbound;
 using driver::Reply;
-using driver::Request;
 using driver::Verb;
 using Op = driver::Request::Op;
 
