@@ -29,6 +29,7 @@
 namespace tieline::inline v0 {
 
 class BusCore;
+class BusTarget;
 
 class Bus {
  public:
@@ -102,6 +103,8 @@ class Bus {
   absl::Status Close(absl::Duration timeout);
 
  private:
+  friend class BusTarget;
+
   explicit Bus(std::shared_ptr<BusCore> core);
   std::shared_ptr<BusCore> core_;
 };

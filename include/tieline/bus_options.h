@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -57,6 +58,9 @@ struct BusOptions {
   // Opens Config::state_file, which one process at a time can do. False: a tool
   // beside the process that has it; queues are then where the config says.
   bool keeps_state = true;
+  // A Unix socket (mode 0600) at which the bus answers `tieline move` and the
+  // processes that name it in their `move.members`. Empty: there is none.
+  std::string control_socket;
   ReconnectOptions reconnect;
   RetryBudgetOptions retry_budget;
 

@@ -127,6 +127,10 @@ struct QueueConfig {
   // When no broker has taken anything for so long, messages that are sent go to
   // the state file, and to a broker when one takes them again. Zero: never.
   absl::Duration spool = absl::ZeroDuration();
+  // For how long messages that a broker accepted are kept in the state file. A
+  // move away from a broker that does not answer sends them again, ids as they
+  // were. Zero: none are.
+  absl::Duration retain = absl::ZeroDuration();
   std::map<std::string, std::string> settings;  // as BrokerConfig::settings
 };
 
@@ -184,7 +188,8 @@ struct MoveConfig {
   absl::Duration retire_time = absl::Seconds(30);
   // Where no proof can be had: silent for so long counts as empty.
   absl::Duration quiet_period = absl::Seconds(5);
-  // Control sockets of the other processes that use the same queues.
+  // Control sockets of the other processes that use the same queues. A former
+  // broker is left when each of them says that it is through with it.
   std::vector<std::string> members;
 };
 
@@ -193,8 +198,9 @@ struct Config {
   std::map<std::string, QueueConfig> queues;
   std::vector<RouteConfig> routes;
   std::string state_file;
-  // What is spooled, of all queues together, at most; 32 bytes more for each
-  // message. Then senders wait.
+  // What is spooled and retained, of all queues together, at most; 32 bytes
+  // more for each message. What is retained takes up to half of it, then the
+  // oldest goes; what is spooled may take all, then senders wait.
   uint64_t spool_bytes = uint64_t{256} << 20;
   MoveConfig move;
 

@@ -39,6 +39,7 @@ struct SenderMetrics {
   uint64_t resent = 0;
   uint64_t pending = 0;   // without a result now
   uint64_t in_spool = 0;  // spooled, and not known to be at a broker
+  uint64_t retained = 0;  // accepted, and kept for a move
 };
 
 struct ReceiverMetrics {

@@ -59,6 +59,7 @@ struct MoveReport {
   uint64_t drained = 0;     // delivered from the old broker after the switch
   uint64_t late = 0;        // delivered from it after its drain
   uint64_t suppressed = 0;  // second copies since the switch, not delivered
+  uint64_t replayed = 0;    // retained ones, sent again at the new broker
   // What the old broker counts when it is drained: scheduled, deferred, or in
   // others' hands. -1: it can't say, or was not asked yet.
   int64_t left = -1;

@@ -198,15 +198,22 @@ class Checker {
     }
   }
 
-  void Spool(const std::string& path, const QueueConfig& queue) {
-    if (queue.spool == absl::ZeroDuration()) return;
-    if (queue.spool < absl::Milliseconds(10) || queue.spool > absl::Hours(24)) {
-      Add(path + ".spool", "is out of range; expected 10ms to a day");
+  void KeptOnDisk(const std::string& path, absl::Duration value,
+                  absl::Duration least) {
+    if (value == absl::ZeroDuration()) return;
+    if (value < least || value > absl::Hours(24)) {
+      Add(path, "is out of range; expected {} to a day",
+          absl::FormatDuration(least));
     } else if (config_.state_file.empty()) {
-      Add(path + ".spool",
-          "needs a file to keep messages in; give state.file, or leave spool "
+      Add(path,
+          "needs a file to keep messages in; give state.file, or leave it "
           "out");
     }
+  }
+
+  void Spool(const std::string& path, const QueueConfig& queue) {
+    KeptOnDisk(path + ".retain", queue.retain, absl::Seconds(1));
+    KeptOnDisk(path + ".spool", queue.spool, absl::Milliseconds(10));
   }
 
   void Queue(const std::string& name, const QueueConfig& queue) {

@@ -138,6 +138,13 @@ const std::array kQueue = {
                  "are sent go to disk (in `state`), and to a broker, in their "
                  "order, when one takes them again. Default: they wait in "
                  "memory until their deadline."},
+    Field{.name = "retain",
+          .kind = Kind::kDuration,
+          .binding = Bind<&QueueConfig::retain>(),
+          .doc = "Messages that a broker accepted are kept on disk (in "
+                 "`state`) for so long. When the queue moves away from a "
+                 "broker that does not answer, they are sent again to the new "
+                 "one. Default: none are kept."},
     Field{.name = "settings",
           .kind = Kind::kTextMap,
           .binding = Bind<&QueueConfig::settings>(),

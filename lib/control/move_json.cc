@@ -87,6 +87,7 @@ Json ToJson(const MoveReport& report) {
                {"drained", report.drained},
                {"late", report.late},
                {"suppressed", report.suppressed},
+               {"replayed", report.replayed},
                {"left", report.left},
                {"proof", report.proof}};
   if (!report.status.ok()) {
@@ -139,6 +140,7 @@ absl::StatusOr<MoveReport> MoveReportFromJson(const Json& json) {
   Get(json, "drained", &report.drained);
   Get(json, "late", &report.late);
   Get(json, "suppressed", &report.suppressed);
+  Get(json, "replayed", &report.replayed);
   Get(json, "left", &report.left);
   Get(json, "proof", &report.proof);
   Get(json, "drained_all", &report.drained_all);
