@@ -20,9 +20,13 @@ constexpr absl::Duration kEvery = absl::Seconds(1);
 void Put(const std::string& text) { Output().Write(text).IgnoreError(); }
 
 std::string Figures(const MoveReport& report) {
-  return fmt::format("in doubt {}, drained {}, late {}",
-                     Grouped(report.in_doubt), Grouped(report.drained),
-                     Grouped(report.late));
+  std::string text =
+      fmt::format("in doubt {}, drained {}, late {}", Grouped(report.in_doubt),
+                  Grouped(report.drained), Grouped(report.late));
+  if (report.replayed > 0) {
+    text += fmt::format(", replayed {}", Grouped(report.replayed));
+  }
+  return text;
 }
 
 std::string TookOf(const MoveReport& report) {

@@ -61,6 +61,7 @@ absl::Status BusCore::Start() {
     store_options.clock = clock_;
     store_options.inbox_ids = Inboxes::IdsOf(config);
     store_options.spool_bytes = static_cast<int64_t>(config.spool_bytes);
+    most_retained_ = store_options.spool_bytes / 2;
     const int64_t journal_bytes = store_options.journal_bytes;
     TIELINE_ASSIGN_OR_RETURN(store_, Store::Open(std::move(store_options)));
     move_store_ = MakeMoveStore(store_.get(), journal_bytes);
@@ -134,8 +135,9 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
     SenderOptions options, const std::shared_ptr<QueueMove>& move,
     Spool spool) {
   std::unique_ptr<SpoolLanes::Claim> lanes;
-  if (spool == Spool::kMay && spool_lanes_ != nullptr) {
-    const bool spools = queue.spool > absl::ZeroDuration();
+  const bool spools =
+      spool == Spool::kMay && queue.spool > absl::ZeroDuration();
+  if (spool != Spool::kNone && spool_lanes_ != nullptr) {
     if (spools && options.timeout <= queue.spool) {
       return MakeStatus(absl::StatusCode::kInvalidArgument,
                         "queue {}: sends that end after {} never come to the "
@@ -144,19 +146,24 @@ absl::StatusOr<std::shared_ptr<SenderCore>> BusCore::MakeSender(
                         queue.name, absl::FormatDuration(options.timeout),
                         absl::FormatDuration(queue.spool));
     }
-    TIELINE_ASSIGN_OR_RETURN(lanes, spool_lanes_->Take(queue.name, spools));
+    SpoolLanes::Uses uses;
+    uses.spools = spools;
+    uses.sends_left = spool == Spool::kMay;
+    uses.retains = queue.retain > absl::ZeroDuration();
+    TIELINE_ASSIGN_OR_RETURN(lanes, spool_lanes_->Take(queue.name, uses));
   }
   // Each sender counts for itself, so each has a prefix of its own.
   auto sender = std::make_shared<SenderCore>(
       endpoint, std::move(queue), std::move(options),
       fmt::format("{}.{}", producer_, next_sender_.fetch_add(1)));
   if (lanes != nullptr) {
-    TIELINE_RETURN_IF_ERROR(sender->UseSpool(
-        std::move(lanes), [weak = weak_from_this()](const std::string& json) {
-          if (const auto self = weak.lock()) {
-            self->move_store_->Journal("spool", json);
-          }
-        }));
+    TIELINE_RETURN_IF_ERROR(
+        sender->UseSpool(std::move(lanes), spools, most_retained_,
+                         [weak = weak_from_this()](const std::string& json) {
+                           if (const auto self = weak.lock()) {
+                             self->move_store_->Journal("spool", json);
+                           }
+                         }));
   }
   {
     // After the bus was closed nobody would close it, or run it.
@@ -252,7 +259,7 @@ absl::StatusOr<std::shared_ptr<RouteCore>> BusCore::StartRoute(
   TIELINE_ASSIGN_OR_RETURN(
       std::shared_ptr<SenderCore> destination,
       OpenSender(config.to, sender_options,
-                 config.accept_spooled ? Spool::kMay : Spool::kNone));
+                 config.accept_spooled ? Spool::kMay : Spool::kRetain));
   auto source = OpenReceiver(config.from, receiver_options);
   if (!source.ok()) {
     destination->Close(absl::ZeroDuration()).IgnoreError();

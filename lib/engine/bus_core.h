@@ -25,8 +25,12 @@
 
 namespace tieline::inline v0 {
 
-// Whether a sender's messages may go to the spool; if its queue has one.
-enum class Spool : uint8_t { kNone, kMay };
+// What a sender uses of the spool, as far as its queue is configured so.
+enum class Spool : uint8_t {
+  kNone,
+  kRetain,  // what was accepted is retained
+  kMay,     // and what no broker takes is spooled
+};
 
 class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
  public:
@@ -105,6 +109,7 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   std::unique_ptr<Store> store_;  // null: no state is kept
   Inboxes inboxes_;
   std::shared_ptr<SpoolLanes> spool_lanes_;  // null: no state is kept
+  int64_t most_retained_ = 0;
   std::unique_ptr<MoveStore> move_store_;
   const std::shared_ptr<BusMoves> moves_;
 

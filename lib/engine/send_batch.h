@@ -51,6 +51,8 @@ class SendBatchState {
   static constexpr uint8_t kBehind = 16;
   // Is being written to the spool.
   static constexpr uint8_t kSpooling = 32;
+  // Nothing submits it before what is sent again.
+  static constexpr uint8_t kAside = 64;
 
   // Of one message, which needs no memory beside its own.
   explicit SendBatchState(Message message) : results(&one_, 1) {
@@ -116,6 +118,8 @@ class SendBatchState {
   uint64_t sequence = 0;
   uint64_t first_index = 0;
   bool from_spool = false;
+  // Its messages have the stamps that they are to be sent with.
+  bool keeps_stamp = false;
   uint64_t flush_group = 0;  // FlushGroups
   // In the sender's strand.
   uint32_t unresolved = 0;  // results not final

@@ -97,6 +97,7 @@ std::vector<SendBatchState*> SendQueue::Held() const {
 void SendQueue::ReleaseAll() {
   ready_.clear();
   resends_.clear();
+  aside_.clear();
   batches_.clear();
   window_ = {};
   in_flight_ = 0;
@@ -206,8 +207,9 @@ void SendQueue::Submit(driver::SenderDriver* driver, absl::Time now) {
     for (size_t i = 0; i < ready_.size() && scratch_.size() < room; ++i) {
       SendResult* r = ready_[i];
       if (SendBatchState::IsResolved(*r)) break;
-      if (generation_ > 1 && !Mutant(50))
+      if (generation_ > 1 && !r->batch_->keeps_stamp && !Mutant(50)) {
         StampGeneration(r->message, generation_);
+      }
       scratch_.push_back({reinterpret_cast<uint64_t>(r), &r->message});
     }
     if (scratch_.empty()) return;
@@ -341,6 +343,7 @@ void SendQueue::Resolve(SendResult& r, SendState state, absl::Status status) {
   r.state = state;
   r.status = std::move(status);
   r.flags_ |= SendBatchState::kResolved;
+  if (keeper_ != nullptr && state == SendState::kAccepted) keeper_->Keep(r);
   SendBatchState* batch = r.batch_;
   if (!batch->from_spool) CountResolved(*batch, state);
   if (batch->observer != nullptr) {

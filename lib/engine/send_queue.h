@@ -27,6 +27,15 @@
 
 namespace tieline::inline v0 {
 
+// Is told of every message that a broker has accepted, while it is there.
+class SendKeeper {
+ public:
+  virtual void Keep(const SendResult& result) = 0;
+
+ protected:
+  ~SendKeeper() = default;
+};
+
 class SendQueue {
  public:
   // What became of messages since it was last asked.
@@ -116,6 +125,14 @@ class SendQueue {
   void DropRest(SendBatchState* batch);
   // After results were given out of turn.
   void DropResolved();
+  // Null: nobody is told. It outlives the queue's work.
+  void SetKeeper(SendKeeper* keeper) { keeper_ = keeper; }
+  // No driver has anything, or had.
+  bool nothing_is_out() const { return in_flight_ == 0 && away_.empty(); }
+  // Everything begun, and all from the spool, is out of the way of what is
+  // added next, until it is put back, in front. Requires nothing_is_out().
+  void SetAside();
+  void PutBack();
 
   // There may be something to submit.
   bool HasWork() const {
@@ -178,6 +195,8 @@ class SendQueue {
   Ring<SendBatchState*> batches_;     // with messages not looked at yet
   Ring<SendResult*> ready_;           // next to be submitted, in order
   std::vector<SendResult*> resends_;  // to be sorted by first submission
+  std::vector<SendResult*> aside_;
+  SendKeeper* keeper_ = nullptr;
   KeyWindow<SendResult*> window_;
   DeadlineQueue deadlines_;
   std::vector<driver::Outbound> scratch_;

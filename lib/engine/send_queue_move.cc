@@ -23,7 +23,9 @@ std::vector<SendResult*> SendQueue::Begun() const {
   for (SendBatchState* b = newest_; b != nullptr; b = b->older) {
     for (size_t i = 0; i < b->next; ++i) {
       SendResult* r = &b->results[i];
-      if (!SendBatchState::IsResolved(*r)) begun.push_back(r);
+      constexpr uint8_t kOut =
+          SendBatchState::kResolved | SendBatchState::kAside;
+      if ((r->flags_ & kOut) == 0) begun.push_back(r);
     }
   }
   if (!Mutant(51)) std::sort(begun.begin(), begun.end(), Before);

@@ -50,6 +50,36 @@ void SendQueue::DropRest(SendBatchState* batch) {
   if (batch->held == 0) LetGo(batch);
 }
 
+void SendQueue::SetAside() {
+  // Keys and queues let go of it.
+  TakeKeys();
+  window_ = {};
+  ready_.clear();
+  aside_ = Begun();
+  batches_.EraseIf([this](SendBatchState* batch) {
+    if (!batch->from_spool) return false;
+    for (; batch->next < batch->results.size(); ++batch->next) {
+      aside_.push_back(&batch->results[batch->next]);
+    }
+    return true;
+  });
+  for (SendResult* r : aside_) {
+    r->flags_ &= static_cast<uint8_t>(~SendBatchState::kKeyed);
+    r->flags_ |= SendBatchState::kAside;
+  }
+}
+
+void SendQueue::PutBack() {
+  for (SendResult* r : std::exchange(aside_, {})) {
+    if (SendBatchState::IsResolved(*r)) {
+      Drop(*r);
+    } else {
+      r->flags_ &= static_cast<uint8_t>(~SendBatchState::kAside);
+    }
+  }
+  TakeKeys();
+}
+
 void SendQueue::DropResolved() {
   DropReadyResolved();
   DropResolvedResends();

@@ -48,13 +48,14 @@ std::shared_ptr<EndpointUser> SenderCore::WithCore(
 }
 
 absl::Status SenderCore::UseSpool(
-    std::unique_ptr<SpoolLanes::Claim> claim,
-    std::function<void(const std::string&)> journal) {
+    std::unique_ptr<SpoolLanes::Claim> claim, bool spools,
+    int64_t most_retained, std::function<void(const std::string&)> journal) {
   SenderSpoolOptions options;
   options.queue = queue_.name;
-  options.after = queue_.spool == absl::ZeroDuration()
-                      ? absl::InfiniteDuration()
-                      : queue_.spool;
+  options.after = spools ? queue_.spool : absl::InfiniteDuration();
+  options.retain = queue_.retain;
+  options.most_retained = most_retained;
+  retains_ = queue_.retain > absl::ZeroDuration();
   options.clock = clock_;
   options.wake = [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->WakeHome();
@@ -388,7 +389,10 @@ SenderMetrics SenderCore::metrics() const {
   m.queue = queue_.name;
   m.broker = home_->endpoint().broker().name;
   m.pending = pending_;
-  if (spool_ != nullptr) m.in_spool = spool_->in_spool();
+  if (spool_ != nullptr) {
+    m.in_spool = spool_->in_spool();
+    m.retained = spool_->retained();
+  }
   return m;
 }
 

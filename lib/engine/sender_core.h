@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/base/deadline.h"
@@ -38,7 +40,9 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   ~SenderCore();
   // Before Attach: what no broker takes goes to the spool, and what is in its
   // lanes is sent first. `journal` takes entries of kind "spool".
-  absl::Status UseSpool(std::unique_ptr<SpoolLanes::Claim> claim,
+  // `spools`: new messages, too. `most_retained`: RetainerOptions::most_bytes.
+  absl::Status UseSpool(std::unique_ptr<SpoolLanes::Claim> claim, bool spools,
+                        int64_t most_retained,
                         std::function<void(const std::string&)> journal);
   // Once, after it was made.
   void Attach();
@@ -85,6 +89,11 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   // No answer of an earlier leg counts any more: what had none is in doubt. Its
   // connection is cut.
   void CutAway();
+  // What it has accepted is kept for a move.
+  bool retains() const { return retains_; }
+  // As SenderSpool's: from before the next Hold(false) on, or sooner.
+  void Replay(uint64_t until, bool in_order);
+  uint64_t TakeReplayed();
   // Since the last call: sends that were without an outcome at a switch, and
   // those of them that were sent again.
   struct MoveCounts {
@@ -128,6 +137,7 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   // In the home's strand.
   void TakeIncoming();
   void TakeAway();
+  void TakeReplay();
   bool Stir(SenderLeg& leg, absl::Time now);
   bool GoOn(SenderLeg& leg);
   void NoteHold(absl::Time now);
@@ -147,13 +157,14 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   std::atomic<uint64_t> away_{0};
   std::atomic<bool> hold_{false};
   std::atomic<bool> is_held_{false};
-  // A move asked for something: hold_, next_, from_away_ or away_over_ is to be
-  // looked at.
+  // A move asked for something: hold_, next_, replay_, from_away_ or away_over_
+  // is to be looked at.
   std::atomic<bool> stirred_{false};
 
   // In the home's strand.
   SendQueue in_hand_;
   std::unique_ptr<SenderSpool> spool_;  // null: nothing is spooled
+  bool retains_ = false;
   std::vector<SendBatchState*> taking_;
   absl::Time held_since_ = absl::InfiniteFuture();
 
@@ -169,6 +180,7 @@ class SenderCore final : public std::enable_shared_from_this<SenderCore> {
   bool home_is_down_ ABSL_GUARDED_BY(mu_) = false;
   std::shared_ptr<Runnable> mover_ ABSL_GUARDED_BY(mu_);
   MoveCounts move_counts_ ABSL_GUARDED_BY(mu_);
+  std::optional<std::pair<uint64_t, bool>> replay_ ABSL_GUARDED_BY(mu_);
   std::vector<SendBatchState*> incoming_ ABSL_GUARDED_BY(mu_);
   uint64_t pending_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t pending_bytes_ ABSL_GUARDED_BY(mu_) = 0;

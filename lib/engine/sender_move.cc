@@ -80,6 +80,19 @@ void SenderCore::CutAway() {
       left->link().name()));
 }
 
+void SenderCore::Replay(uint64_t until, bool in_order) {
+  {
+    MutexLock lock(&mu_);
+    replay_ = {until, in_order};
+  }
+  stirred_.store(true, std::memory_order_release);
+  WakeHome();
+}
+
+uint64_t SenderCore::TakeReplayed() {
+  return spool_ != nullptr ? spool_->TakeReplayed() : 0;
+}
+
 SenderCore::MoveCounts SenderCore::TakeMoveCounts() {
   MutexLock lock(&mu_);
   return std::exchange(move_counts_, {});
@@ -92,6 +105,7 @@ bool SenderCore::Stir(SenderLeg& leg, absl::Time now) {
   stirred_.exchange(false, std::memory_order_acq_rel);
   if (GoOn(leg)) return true;
   TakeAway();
+  TakeReplay();
   NoteHold(now);
   return false;
 }
@@ -151,6 +165,17 @@ void SenderCore::TakeAway() {
     if (away == 0) left_.reset();
   }
   if (away == 0) CallMover();
+}
+
+void SenderCore::TakeReplay() {
+  std::optional<std::pair<uint64_t, bool>> replay;
+  {
+    MutexLock lock(&mu_);
+    replay = std::exchange(replay_, std::nullopt);
+  }
+  if (replay && spool_ != nullptr) {
+    spool_->Replay(replay->first, replay->second);
+  }
 }
 
 void SenderCore::NoteHold(absl::Time now) {

@@ -35,7 +35,21 @@ SenderSpool::SenderSpool(std::unique_ptr<SpoolLanes::Claim> claim,
 SenderSpool::~SenderSpool() = default;
 
 absl::Status SenderSpool::Open() {
+  now_ = options_.clock->Steady();
   TIELINE_RETURN_IF_ERROR(AddLane(claim_->own()));
+  if (options_.retain > absl::ZeroDuration()) {
+    retainer_ = std::make_unique<Retainer>(
+        claim_.get(),
+        RetainerOptions{options_.queue, options_.retain, options_.most_retained,
+                        options_.clock, options_.wake, options_.log});
+    TIELINE_RETURN_IF_ERROR(retainer_->Open());
+    for (const QueueId id : retainer_->lanes()) {
+      TIELINE_ASSIGN_OR_RETURN(const Store::SpoolRange range,
+                               claim_->store()->RangeOf(id));
+      NoteSequence(id, range);
+    }
+    in_hand_->SetKeeper(retainer_.get());
+  }
   // New messages go behind those.
   spooling_ = !IsRead(lanes_.front());
   return absl::OkStatus();
@@ -60,15 +74,20 @@ void SenderSpool::Pump(absl::Time now, bool may_submit) {
   DropExpiredWaiting();
   WriteRefused();
   for (size_t i = 0; i < lanes_.size(); ++i) Trim(i);
+  if (retainer_ != nullptr) retainer_->Pump(now);
   if (claim_->WasWoken()) TakeLeft();
+  WorkReplay();
   const bool may_read = begun_.empty() && may_submit && in_doubt_.empty();
   if (may_read) Read();
+  if (replay_ && IsReplayed()) EndReplay();
+  if (retainer_ != nullptr) WakeAt(retainer_->Next());
   if (!spooling_) {
     WatchForStall();
     return;
   }
-  const bool takes = answered_ || unanswered_ == 0;
-  if (may_read && !writes_ && IsRead(lanes_.front()) && takes) {
+  const bool takes = answered_ || unanswered_.count == 0;
+  const bool replays = replay_ && replay_->in_order;
+  if (may_read && !replays && !writes_ && IsRead(lanes_.front()) && takes) {
     End();
     return;
   }
@@ -222,7 +241,8 @@ void SenderSpool::Submit(What what, size_t lane, StoreBatch batch) {
 }
 
 bool SenderSpool::has_work() const {
-  if (stirred_ || spooling_) return true;
+  if (stirred_ || spooling_ || replay_ || asked_replay_) return true;
+  if (retainer_ != nullptr && retainer_->has_work()) return true;
   MutexLock lock(&mail_->mu);
   return !mail_->items.empty();
 }
@@ -335,6 +355,9 @@ void SenderSpool::DropExpiredWaiting() {
 void SenderSpool::NoteDisk(const absl::Status& why) {
   retry_at_ = now_ + kRetry;
   WakeAt(retry_at_);
+  if (absl::IsResourceExhausted(why) && retainer_ != nullptr) {
+    retainer_->MakeRoom(kWriteBytes);
+  }
   if (disk_.code() != why.code()) {
     options_.log(fmt::format("{}: nothing can be spooled: {}", options_.queue,
                              MessageOf(why)));

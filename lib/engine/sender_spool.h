@@ -11,6 +11,9 @@
 // is the order at any time. What a driver has when it is written is in doubt:
 // nothing is read from the lane before it has an outcome.
 //
+// What is retained (retainer.h) comes before all of that, when it is to be sent
+// again: the SendQueue's is put aside until brokers have it.
+//
 // Threads: in the strand of the sender's home.
 #ifndef TIELINE_LIB_ENGINE_SENDER_SPOOL_H_
 #define TIELINE_LIB_ENGINE_SENDER_SPOOL_H_
@@ -19,6 +22,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +35,7 @@
 #include "absl/time/time.h"
 #include "lib/base/mutex.h"
 #include "lib/base/ring.h"
+#include "lib/engine/retainer.h"
 #include "lib/engine/send_batch.h"
 #include "lib/engine/send_queue.h"
 #include "lib/engine/spool_entry.h"
@@ -43,6 +48,9 @@ struct SenderSpoolOptions {
   // Without an answer of a broker for so long, messages are written. Infinite:
   // nothing is, what is in the lane is sent.
   absl::Duration after;
+  // Zero: nothing is retained; `most_retained` as RetainerOptions::most_bytes.
+  absl::Duration retain;
+  int64_t most_retained = 0;
   Clock* clock = nullptr;
   // Has Pump called; on any thread.
   std::function<void()> wake;
@@ -68,7 +76,15 @@ class SenderSpool final : public SendObserver {
   // the sender.
   void Pump(absl::Time now, bool may_submit);
   // Messages of the SendQueue may be submitted.
-  bool lets_submit() const { return begun_.empty(); }
+  bool lets_submit() const {
+    return begun_.empty() && !(asked_replay_ && asked_replay_->in_order) &&
+           (retainer_ == nullptr || retainer_->lets_submit());
+  }
+  // What is retained and was sent in generation `until` or before is sent
+  // again. `in_order`: before all that has no result, and to be called before
+  // anything newer was sent to the same broker. Otherwise beside the rest, with
+  // the stamps that it had.
+  void Replay(uint64_t until, bool in_order);
   // Messages are written and not submitted.
   bool spooling() const { return spooling_; }
   // Before the SendQueue's turn is cleared.
@@ -83,6 +99,9 @@ class SenderSpool final : public SendObserver {
   void Forget();
   // On any thread.
   uint64_t in_spool() const { return in_spool_.load(); }
+  uint64_t retained() const { return retainer_ ? retainer_->count() : 0; }
+  // Messages sent again and accepted, since the last call.
+  uint64_t TakeReplayed() { return replayed_.exchange(0); }
 
   // SendObserver, of what was read from the lanes.
   void OnResolved(SendBatchState& batch, SendResult& result) override;
@@ -100,6 +119,15 @@ class SenderSpool final : public SendObserver {
     absl::flat_hash_set<uint64_t> done;  // above `trimmed`
     bool trims = false;                  // a trim is on its way
     bool owes_trim = false;              // one failed
+    bool retained = false;
+  };
+  struct Unanswered {
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+  };
+  struct Replaying {
+    uint64_t until = 0;
+    bool in_order = false;
   };
   struct Stored {
     uint64_t number = 0;
@@ -160,9 +188,23 @@ class SenderSpool final : public SendObserver {
   void OnSpooled(SendResult* result, uint64_t number);
   void DropExpiredWaiting();
 
+  // sender_spool_replay.cc
+  void WorkReplay();
+  void BeginReplay();
+  void EndReplay();
+  bool IsReplayed() const;
+
   // sender_spool_read.cc
   static bool IsRead(const Lane& lane) { return lane.next > lane.last; }
   absl::Status AddLane(QueueId id);
+  void NoteSequence(QueueId id, const Store::SpoolRange& range);
+  Unanswered& UnansweredOf(const Lane& lane) {
+    return lane.retained ? replay_unanswered_ : unanswered_;
+  }
+  // Whether it is its turn.
+  bool MayRead(const Lane& lane) const;
+  // False: it is not to be sent.
+  bool Prepare(Lane& lane, uint64_t number, SpoolEntry* entry);
   void TakeLeft();
   void Read();
   bool ReadChunk(size_t index);
@@ -209,11 +251,17 @@ class SenderSpool final : public SendObserver {
   std::vector<Message> read_;
   std::vector<Stored> read_stored_;
   absl::Time read_again_at_ = absl::InfinitePast();
-  uint64_t unanswered_ = 0;  // read, and without a result
-  uint64_t unanswered_bytes_ = 0;
+  // Read, and without a result.
+  Unanswered unanswered_;
+  Unanswered replay_unanswered_;
   std::vector<Refused> refused_;
   size_t refused_writing_ = 0;
   std::atomic<uint64_t> in_spool_{0};
+
+  std::unique_ptr<Retainer> retainer_;  // null: nothing is retained
+  std::optional<Replaying> asked_replay_;
+  std::optional<Replaying> replay_;
+  std::atomic<uint64_t> replayed_{0};
   // Since spooling began.
   uint64_t spooled_ = 0;
   uint64_t expired_ = 0;

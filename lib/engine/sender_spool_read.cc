@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/engine/generation_stamp.h"
 #include "lib/engine/sender_spool.h"
 
 namespace tieline::inline v0 {
@@ -37,15 +38,7 @@ absl::Status SenderSpool::AddLane(QueueId id) {
   lane.last = range.last;
   const uint64_t there = range.last - range.trimmed;
   if (there > 0) {
-    TIELINE_ASSIGN_OR_RETURN(const SpoolChunk chunk,
-                             claim_->store()->ReadSpool(id, range.last, 1));
-    // One that can't be read is found, and named, when it is its turn.
-    const auto entry = chunk.entries.empty()
-                           ? absl::DataLossError("")
-                           : DecodeSpoolEntry(chunk.entries.back().bytes);
-    if (entry.ok()) {
-      next_sequence_ = std::max(next_sequence_, entry->sequence + 1);
-    }
+    NoteSequence(id, range);
     options_.log(
         fmt::format("{}: {} messages in the spool", options_.queue, there));
   }
@@ -54,7 +47,18 @@ absl::Status SenderSpool::AddLane(QueueId id) {
   return absl::OkStatus();
 }
 
+// One that can't be read is found, and named, when it is its turn.
+void SenderSpool::NoteSequence(QueueId id, const Store::SpoolRange& range) {
+  if (range.last == range.trimmed) return;
+  const auto chunk = claim_->store()->ReadSpool(id, range.last, 1);
+  if (!chunk.ok() || chunk->entries.empty()) return;
+  const auto entry = DecodeSpoolEntry(chunk->entries.back().bytes);
+  if (!entry.ok()) return;
+  next_sequence_ = std::max(next_sequence_, entry->sequence + 1);
+}
+
 void SenderSpool::TakeLeft() {
+  if (retainer_ != nullptr) retainer_->TakeLeft();
   for (const QueueId id : claim_->TakeLeft()) {
     const absl::Status added = AddLane(id);
     if (added.ok()) continue;
@@ -69,8 +73,9 @@ void SenderSpool::Read() {
     return;
   }
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    while (!IsRead(lanes_[i])) {
-      if (unanswered_ >= kMost || unanswered_bytes_ >= kMostBytes) return;
+    while (!IsRead(lanes_[i]) && MayRead(lanes_[i])) {
+      const Unanswered& now = UnansweredOf(lanes_[i]);
+      if (now.count >= kMost || now.bytes >= kMostBytes) break;
       if (!ReadChunk(i)) {
         read_again_at_ = now_ + kTryAgain;
         WakeAt(read_again_at_);
@@ -84,6 +89,10 @@ bool SenderSpool::ReadChunk(size_t index) {
   Lane& lane = lanes_[index];
   const auto chunk =
       claim_->store()->ReadSpool(lane.id, lane.next, kChunkBytes);
+  if (lane.retained && chunk.ok() && chunk->entries.empty()) {
+    lane.next = lane.last + 1;  // too old meanwhile
+    return true;
+  }
   if (!chunk.ok() || chunk->entries.empty()) {
     options_.log(fmt::format("{}: the spool can't be read: {}", options_.queue,
                              MessageOf(chunk.status())));
@@ -110,13 +119,7 @@ void SenderSpool::ReadEntry(size_t lane, const SpoolChunk::Entry& stored) {
     stirred_ = true;
     return;
   }
-  const absl::Duration left = entry->TtlLeft(options_.clock->Now());
-  if (left == absl::ZeroDuration()) {
-    ++expired_;
-    Done(lane, stored.sequence);
-    return;
-  }
-  if (left != absl::InfiniteDuration()) entry->message.set_ttl(left);
+  if (!Prepare(lanes_[lane], stored.sequence, &*entry)) return;
   const bool follows = !read_.empty() && read_from_.lane == lane &&
                        read_from_.sequence == entry->sequence &&
                        read_from_.first_index + read_.size() == entry->index;
@@ -125,16 +128,46 @@ void SenderSpool::ReadEntry(size_t lane, const SpoolChunk::Entry& stored) {
     read_from_ = {lane, entry->sequence, entry->index};
   }
   const uint64_t bytes = entry->message.size_estimate();
-  ++unanswered_;
-  unanswered_bytes_ += bytes;
+  Unanswered& unanswered = UnansweredOf(lanes_[lane]);
+  ++unanswered.count;
+  unanswered.bytes += bytes;
   read_.push_back(std::move(entry->message));
   read_stored_.push_back({stored.sequence, bytes});
+}
+
+bool SenderSpool::MayRead(const Lane& lane) const {
+  if (lane.retained) return replay_.has_value();
+  return !(replay_ && replay_->in_order);
+}
+
+bool SenderSpool::Prepare(Lane& lane, uint64_t number, SpoolEntry* entry) {
+  const absl::Time now = options_.clock->Now();
+  const absl::Duration left = entry->TtlLeft(now);
+  const auto index = static_cast<size_t>(&lane - lanes_.data());
+  if (left == absl::ZeroDuration()) {
+    if (!lane.retained) ++expired_;
+    Done(index, number);
+    return false;
+  }
+  if (left != absl::InfiniteDuration()) entry->message.set_ttl(left);
+  if (!lane.retained) return true;
+  const uint64_t generation =
+      std::max<uint64_t>(GenerationOf(entry->message), 1);
+  // Of a later generation: its broker is not the one that was lost.
+  if (generation > replay_->until) return false;
+  if (now - entry->spooled_at > 2 * options_.retain) {
+    Done(index, number);
+    return false;
+  }
+  if (!replay_->in_order) StampGeneration(entry->message, generation);
+  return true;
 }
 
 void SenderSpool::FlushRead() {
   if (read_.empty()) return;
   auto* batch = new Batch(read_from_, read_, std::exchange(read_stored_, {}));
   batch->observer = this;
+  batch->keeps_stamp = lanes_[read_from_.lane].retained && !replay_->in_order;
   read_.clear();
   in_hand_->Add(batch);
 }
@@ -144,10 +177,12 @@ void SenderSpool::FlushRead() {
 void SenderSpool::OnResolved(SendBatchState& batch, SendResult& result) {
   const auto& b = static_cast<Batch&>(batch);
   const Stored& stored = b.stored[b.IndexOf(result)];
-  --unanswered_;
-  unanswered_bytes_ -= stored.bytes;
+  Unanswered& unanswered = UnansweredOf(lanes_[b.lane]);
+  --unanswered.count;
+  unanswered.bytes -= stored.bytes;
   stirred_ = true;
   if (result.state == SendState::kAccepted) {
+    if (lanes_[b.lane].retained) replayed_.fetch_add(1);
     Done(b.lane, stored.number);
   } else if (result.state == SendState::kRejected) {
     SpoolEntry entry;
@@ -176,7 +211,7 @@ void SenderSpool::OnSubmitted(SendBatchState& /*batch*/,
 
 void SenderSpool::Done(size_t lane, uint64_t number) {
   lanes_[lane].done.insert(number);
-  in_spool_.fetch_sub(1);
+  if (!lanes_[lane].retained) in_spool_.fetch_sub(1);
   stirred_ = true;
 }
 

@@ -9,8 +9,28 @@
 namespace tieline::inline v0 {
 
 // No name of a queue has a space in it.
+namespace {
+
+std::string LanePrefix(std::string_view queue) {
+  return fmt::format("{} spool ", queue);
+}
+
+std::string RetainedPrefix(std::string_view queue) {
+  return fmt::format("{} retained ", queue);
+}
+
+bool HasPrefix(std::string_view name, std::string_view prefix) {
+  return name.substr(0, prefix.size()) == prefix;
+}
+
+}  // namespace
+
 std::string SpoolLanes::LaneName(std::string_view queue, int number) {
-  return fmt::format("{} spool {}", queue, number);
+  return fmt::format("{}{}", LanePrefix(queue), number);
+}
+
+std::string SpoolLanes::RetainedName(std::string_view queue, int number) {
+  return fmt::format("{}{}", RetainedPrefix(queue), number);
 }
 
 std::string SpoolLanes::RejectedName(std::string_view queue) {
@@ -18,7 +38,7 @@ std::string SpoolLanes::RejectedName(std::string_view queue) {
 }
 
 bool SpoolLanes::IsLaneOf(std::string_view name, std::string_view queue) {
-  return name.rfind(fmt::format("{} spool ", queue), 0) == 0;
+  return HasPrefix(name, LanePrefix(queue));
 }
 
 SpoolLanes::Claim::~Claim() {
@@ -42,9 +62,17 @@ void SpoolLanes::Claim::SetWake(std::function<void()> wake) {
 }
 
 std::vector<QueueId> SpoolLanes::Claim::TakeLeft() {
+  return TakeLeft(LanePrefix(queue_));
+}
+
+std::vector<QueueId> SpoolLanes::Claim::TakeLeftRetained() {
+  return TakeLeft(RetainedPrefix(queue_));
+}
+
+std::vector<QueueId> SpoolLanes::Claim::TakeLeft(const std::string& prefix) {
   std::vector<QueueId> left;
   for (auto& [id, name] : store()->Queues()) {
-    if (!IsLaneOf(name, queue_)) continue;
+    if (!HasPrefix(name, prefix)) continue;
     const auto range = store()->RangeOf(id);
     if (!range.ok() || range->last == range->trimmed) continue;
     MutexLock lock(&lanes_->mu_);
@@ -56,23 +84,52 @@ std::vector<QueueId> SpoolLanes::Claim::TakeLeft() {
 }
 
 absl::StatusOr<std::unique_ptr<SpoolLanes::Claim>> SpoolLanes::Take(
-    const std::string& queue, bool spools) {
+    const std::string& queue, const Uses& uses) {
+  if (!uses.retains) DropRetained(queue);
+  const bool wants =
+      uses.spools || uses.retains || (uses.sends_left && HasMessages(queue));
+  if (!wants) return nullptr;
   std::unique_ptr<Claim> claim(new Claim(shared_from_this(), queue));
   std::string own;
+  std::string retained;
   {
     MutexLock lock(&mu_);
     for (int number = 1; own.empty(); ++number) {
       const std::string name = LaneName(queue, number);
-      if (taken_.insert(name).second) own = name;
+      if (!taken_.insert(name).second) continue;
+      own = name;
+      retained = RetainedName(queue, number);
     }
     claim->names_.push_back(own);
     claims_.insert(claim.get());
+    if (uses.retains) {
+      // Another may have taken it for one that was left.
+      for (int number = 1; !taken_.insert(retained).second; ++number) {
+        retained = RetainedName(queue, number);
+      }
+      claim->names_.push_back(retained);
+    }
   }
-  if (!spools && !HasMessages(queue)) return nullptr;
   TIELINE_ASSIGN_OR_RETURN(claim->own_, store_->AddQueue(own));
   TIELINE_ASSIGN_OR_RETURN(claim->rejected_,
                            store_->AddQueue(RejectedName(queue)));
+  if (uses.retains) {
+    TIELINE_ASSIGN_OR_RETURN(claim->retained_, store_->AddQueue(retained));
+  }
   return claim;
+}
+
+void SpoolLanes::DropRetained(const std::string& queue) const {
+  StoreBatch batch;
+  for (const auto& [id, name] : store_->Queues()) {
+    if (!HasPrefix(name, RetainedPrefix(queue))) continue;
+    const auto range = store_->RangeOf(id);
+    if (range.ok() && range->last > range->trimmed) {
+      batch.Trim(id, range->last);
+    }
+  }
+  if (batch.empty()) return;
+  store_->Submit(std::move(batch), [](const auto&) {}).IgnoreError();
 }
 
 bool SpoolLanes::HasMessages(const std::string& queue) const {

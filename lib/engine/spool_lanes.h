@@ -2,7 +2,8 @@
 //
 // A sender of a queue has a lane of the spool to itself, so that what it spools
 // keeps its order. A lane outlives its sender: what is left in it is sent by
-// the queue's other senders, or by the next one.
+// the queue's other senders, or by the next one. Where messages are retained it
+// has a second lane for those.
 //
 // Threads: any.
 #ifndef TIELINE_LIB_ENGINE_SPOOL_LANES_H_
@@ -34,6 +35,8 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
 
     Store* store() const { return lanes_->store_; }
     QueueId own() const { return own_; }
+    // Takes what is retained; only with Uses::retains.
+    QueueId retained() const { return retained_; }
     // Takes what a broker refuses for good.
     QueueId rejected() const { return rejected_; }
     // Is called when TakeLeft may find something; on any thread.
@@ -43,15 +46,20 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
     // Lanes of this queue that have messages and no sender: from here on they
     // are this one's.
     std::vector<QueueId> TakeLeft();
+    // The same of what is retained.
+    std::vector<QueueId> TakeLeftRetained();
 
    private:
     friend class SpoolLanes;
     Claim(std::shared_ptr<SpoolLanes> lanes, std::string queue)
         : lanes_(std::move(lanes)), queue_(std::move(queue)) {}
 
+    std::vector<QueueId> TakeLeft(const std::string& prefix);
+
     const std::shared_ptr<SpoolLanes> lanes_;
     const std::string queue_;
     QueueId own_{};
+    QueueId retained_{};
     QueueId rejected_{};
     std::atomic<bool> woken_{true};
     // Guarded by lanes_->mu_.
@@ -65,15 +73,23 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
   // The names that the lanes of a queue have in the store.
   static std::string LaneName(std::string_view queue, int number);
   static std::string RejectedName(std::string_view queue);
+  static std::string RetainedName(std::string_view queue, int number);
   static bool IsLaneOf(std::string_view name, std::string_view queue);
 
-  // For a new sender. Null where the queue has no spool and nothing is left of
-  // one. Errors as of Store::AddQueue.
+  // What a sender wants of it.
+  struct Uses {
+    bool spools = false;
+    bool sends_left = false;  // what other senders left in their lanes
+    bool retains = false;
+  };
+  // For a new sender. Null where it wants nothing that is there. What is
+  // retained and not wanted any more is dropped. Errors as of Store::AddQueue.
   absl::StatusOr<std::unique_ptr<Claim>> Take(const std::string& queue,
-                                              bool spools);
+                                              const Uses& uses);
 
  private:
   bool HasMessages(const std::string& queue) const;
+  void DropRetained(const std::string& queue) const;
 
   Store* const store_;
   Mutex mu_;

@@ -361,6 +361,7 @@ void QueueMove::Note(const move_action::Report& step) {
   if (step.step == Step::kMoved) {
     suppressed_before_ = host_->SuppressedOf(name_);
   }
+  if (step.step == Step::kGivenUp) ReplayLate(step.binding.generation);
   {
     MutexLock lock(&mu_);
     if (step.binding.place != 0) {
@@ -406,6 +407,11 @@ void QueueMove::Note(const move_action::Report& step) {
 
 void QueueMove::NoteState() {
   const uint64_t suppressed = host_->SuppressedOf(name_) - suppressed_before_;
+  uint64_t replayed = 0;
+  for (const SenderEntry& entry : senders_) {
+    const std::shared_ptr<SenderCore> core = entry.core.lock();
+    if (core != nullptr) replayed += core->TakeReplayed();
+  }
   MoveState now = MoveState::kJoining;
   std::string ended;
   {
@@ -415,6 +421,7 @@ void QueueMove::NoteState() {
                           now == MoveState::kDraining ||
                           now == MoveState::kRetiring;
     if (has_left) report_.suppressed = suppressed;
+    report_.replayed += replayed;
     report_.state = MoveStateName(now);
     const bool settled =
         now == MoveState::kActive || now == MoveState::kRetiring;

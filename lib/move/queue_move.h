@@ -102,6 +102,11 @@ class QueueMove final : public Runnable, public DeliveryGate {
     std::weak_ptr<SenderCore> core;
     std::map<PlaceId, std::shared_ptr<SenderLeg>> legs;
     uint64_t generation = 0;  // that it was told to go to
+    // Sends nothing before the former broker has answered, or is cut off.
+    bool fenced = false;
+    bool cut = false;
+    // What it retains of generations up to this one is sent again.
+    uint64_t replayed = 0;
   };
   struct ReceiverEntry {
     std::weak_ptr<ReceiverCore> core;
@@ -170,6 +175,10 @@ class QueueMove final : public Runnable, public DeliveryGate {
   void OnCommitted(MoveGroup* group, const absl::Status& status);
   bool WorkCommit(absl::Time now);
   bool WorkSwitch(absl::Time now);
+  // The former broker has answered all of it, or never will.
+  void Unfence(SenderEntry& entry, const MoveWants& wants);
+  void ReplayLate(uint64_t generation);
+  bool IsReplayed(uint64_t generation) const;
   bool WorkProofs(absl::Time now);
   bool WorkWaits(absl::Time now);
   absl::Status LegsReady(PlaceId place, bool* ready) const;

@@ -144,8 +144,11 @@ void QueueMove::ReconcileSender(SenderEntry& entry, const MoveWants& wants,
   if (entry.generation != present.generation &&
       at_present != entry.legs.end()) {
     entry.generation = present.generation;
+    entry.fenced = core->retains() && !core->IsAt(*at_present->second);
+    entry.cut = false;
     if (!Mutant(82)) core->GoTo(at_present->second, present.generation);
   }
+  waits = waits || entry.fenced;
   if (waits || !Mutant(77)) core->Hold(waits);
   std::erase_if(entry.legs, [&](const auto& leg) {
     if (wanted.contains(leg.first) || core->IsAt(*leg.second)) return false;

@@ -253,21 +253,32 @@ bool QueueMove::WorkCommit(absl::Time now) {
 
 bool QueueMove::WorkSwitch(absl::Time now) {
   PlaceId present = 0;
+  MoveWants wants;
   {
     MutexLock lock(&mu_);
     if (move_->state() != MoveState::kSwitching) return false;
     present = move_->record().present.place;
+    wants = move_->Wants();
   }
   bool all = true;
-  for (const SenderEntry& entry : senders_) {
+  bool unfenced = false;
+  for (SenderEntry& entry : senders_) {
     const std::shared_ptr<SenderCore> core = entry.core.lock();
     if (core == nullptr || core->ended()) continue;
     const auto leg = entry.legs.find(present);
     const bool there = leg != entry.legs.end() && core->IsAt(*leg->second);
-    if (there && (core->away() == 0 || Mutant(72))) continue;
+    if (there && (core->away() == 0 || Mutant(72))) {
+      unfenced = unfenced || entry.fenced;
+      if (entry.fenced) Unfence(entry, wants);
+      continue;
+    }
     all = false;
-    if (now >= cut_at_) core->CutAway();
+    if (now >= cut_at_) {
+      core->CutAway();
+      entry.cut = true;
+    }
   }
+  if (unfenced) return true;
   if (!all) {
     if (now >= cut_at_) cut_at_ = now + kTryAgain;
     By(cut_at_);
@@ -285,6 +296,40 @@ bool QueueMove::WorkSwitch(absl::Time now) {
   }
   Feed(move_event::NothingUnresolved{});
   return true;
+}
+
+// ---- Sending again what is retained.
+
+void QueueMove::Unfence(SenderEntry& entry, const MoveWants& wants) {
+  const std::shared_ptr<SenderCore> core = entry.core.lock();
+  entry.fenced = false;
+  bool is_dead = entry.cut;
+  for (const auto& [place, leg] : entry.legs) {
+    const bool was_left =
+        core != nullptr && !core->IsAt(*leg) &&
+        std::count(wants.senders.begin(), wants.senders.end(), place) > 0;
+    if (was_left && !leg->link().is_open()) is_dead = true;
+  }
+  if (!is_dead || core == nullptr) return;
+  entry.replayed = entry.generation - 1;
+  core->Replay(entry.replayed, /*in_order=*/true);
+}
+
+void QueueMove::ReplayLate(uint64_t generation) {
+  for (SenderEntry& entry : senders_) {
+    const std::shared_ptr<SenderCore> core = entry.core.lock();
+    if (core == nullptr || !core->retains()) continue;
+    if (entry.replayed >= generation) continue;
+    entry.replayed = generation;
+    core->Replay(generation, /*in_order=*/false);
+  }
+}
+
+bool QueueMove::IsReplayed(uint64_t generation) const {
+  return std::any_of(senders_.begin(), senders_.end(),
+                     [generation](const SenderEntry& entry) {
+                       return entry.replayed >= generation;
+                     });
 }
 
 // ---- Waiting.
@@ -485,7 +530,8 @@ bool QueueMove::WorkProofs(absl::Time now) {
   }
   for (auto& [generation, proof] : proofs_) {
     const PlaceId place = proof.binding.place;
-    const bool is_dead = proceeds && now - dead_after >= proof.silent_since;
+    const bool may_be_dead = proceeds || IsReplayed(generation);
+    const bool is_dead = may_be_dead && now - dead_after >= proof.silent_since;
     if (is_dead) {
       using Decision = move_event::Word::Decision;
       proof.silent_since = absl::InfiniteFuture();

@@ -139,17 +139,19 @@ TEST_CASE("when messages go to disk is read") {
   CHECK(defaults.spool_bytes == uint64_t{256} << 20);
   Config config = Parsed(R"(
 queues:
-  q: { broker: fresh, spool: 2s }
+  q: { broker: fresh, spool: 2s, retain: 10m }
   r: { broker: fresh }
 routes: [ { from: r, to: q, accept_spooled: true } ]
 state: { file: s.db, spool_bytes: 2MiB }
 )");
   CHECK(config.queues.at("q").spool == absl::Seconds(2));
+  CHECK(config.queues.at("q").retain == absl::Minutes(10));
   CHECK(config.spool_bytes == 2 << 20);
   CHECK(config.routes.front().accept_spooled);
   const auto again = Config::FromText(config.ToYaml());
   REQUIRE(again.ok());
   CHECK(again->queues.at("q").spool == absl::Seconds(2));
+  CHECK(again->queues.at("q").retain == absl::Minutes(10));
   CHECK(again->spool_bytes == 2 << 20);
   CHECK(again->routes.front().accept_spooled);
 
@@ -168,8 +170,15 @@ state: { file: s.db, spool_bytes: 2MiB }
     refused("queues.q.spool: is out of range");
   }
   config.queues.at("q").spool = absl::Seconds(2);
+  for (const absl::Duration keep :
+       {absl::Milliseconds(1), -absl::Seconds(1), absl::Hours(25)}) {
+    config.queues.at("q").retain = keep;
+    refused("queues.q.retain: is out of range");
+  }
+  config.queues.at("q").retain = absl::Minutes(10);
   config.state_file.clear();
   refused("queues.q.spool: needs a file to keep messages in");
+  refused("queues.q.retain: needs a file to keep messages in");
 }
 
 TEST_CASE("a printed config with moves reads back the same") {

@@ -9,8 +9,7 @@
 #include "lib/engine/spool_entry.h"
 #include "lib/engine/spool_lanes.h"
 #include "lib/store/store.h"
-#include "tests/engine/rig.h"
-#include "tests/store/temp_folder.h"
+#include "tests/engine/spool_rig.h"
 #include "tieline/move.h"
 
 namespace tieline {
@@ -18,93 +17,7 @@ namespace {
 
 using memory::SendFault;
 
-constexpr absl::Duration kAfter = absl::Milliseconds(50);
-
-// Memory brokers "a" and "b"; queue "q", ordered by key, at "a".
-struct SpoolRig {
-  SpoolRig() {
-    for (const char* broker : {"a", "b"}) {
-      brokers[broker] = memory_brokers.Add(broker, &config);
-    }
-    QueueConfig& q = config.queues["q"];
-    q.name = q.entity = "q";
-    q.broker = "a";
-    q.ordered = Order::kPerKey;
-    q.create = true;
-    q.spool = kAfter;
-    config.state_file = folder.File("state.db");
-    config.move.quiet_period = absl::Milliseconds(100);
-    config.move.retire_time = absl::Milliseconds(100);
-  }
-  void Open() { bus = OpenBus(config); }
-  std::unique_ptr<Sender> OpenSender(SenderOptions options = {}) const {
-    auto sender = bus->OpenSender("q", std::move(options));
-    INFO(sender.status().ToString());
-    REQUIRE(sender.ok());
-    return *std::move(sender);
-  }
-  // Returns when the bus knows it: what it sends before that may get there, and
-  // be in doubt.
-  void Down(const char* broker) {
-    brokers[broker]->RefuseConnections(true);
-    brokers[broker]->DropConnections();
-    CHECK((bus == nullptr || Eventually([&] {
-             const auto all = bus->metrics().brokers;
-             return std::none_of(all.begin(), all.end(), [&](const auto& b) {
-               return b.broker == broker && b.up;
-             });
-           })));
-  }
-  void Up(const char* broker) { brokers[broker]->RefuseConnections(false); }
-  SenderMetrics Metrics() const { return bus->metrics().senders.front(); }
-  bool IsEmpty() const {
-    return Eventually([this] {
-      uint64_t there = 0;
-      for (const auto& sender : bus->metrics().senders) {
-        there += sender.in_spool;
-      }
-      return there == 0;
-    });
-  }
-  // All bodies that come, in their order.
-  std::vector<std::string> Receive(size_t count) const {
-    std::vector<std::string> bodies;
-    auto receiver = *bus->OpenReceiver("q");
-    while (bodies.size() < count) {
-      auto delivery = receiver->Receive(kLong);
-      if (!delivery.ok()) break;
-      bodies.emplace_back(delivery->message().body().view());
-      CHECK(delivery->Complete().ok());
-    }
-    CHECK(receiver->Close(kLong).ok());
-    return bodies;
-  }
-  std::vector<std::string> JournalOf(std::string_view kind) const {
-    std::vector<std::string> texts;
-    const auto records = bus->ReadJournal(0, 1000);
-    REQUIRE(records.ok());
-    for (const JournalRecord& record : *records) {
-      if (record.kind == kind) texts.push_back(record.json);
-    }
-    return texts;
-  }
-
-  testing::TempFolder folder;
-  Config config;
-  MemoryBrokers memory_brokers;
-  std::map<std::string, std::shared_ptr<memory::Broker>> brokers;
-  std::unique_ptr<Bus> bus;
-};
-
-Message Keyed(const std::string& key, const std::string& body) {
-  return Message(body).set_key(key);
-}
-
-std::vector<std::string> Numbers(int from, int to) {
-  std::vector<std::string> numbers;
-  for (int i = from; i < to; ++i) numbers.push_back(std::to_string(i));
-  return numbers;
-}
+constexpr absl::Duration kAfter = SpoolRig::kAfter;
 
 TEST_CASE("while the broker is away sends go to disk, and then to the broker") {
   SpoolRig rig;
@@ -351,14 +264,7 @@ TEST_CASE("a queue that moves takes its spool along") {
     CHECK(sender->Send(Keyed("k", std::to_string(i))).state ==
           SendState::kSpooled);
   }
-  Config next = rig.bus->config();
-  QueueConfig& q = next.queues["q"];
-  q.was.push_back({"a", q.generation, ""});
-  q.broker = "b";
-  ++q.generation;
-  const auto plan = rig.bus->Plan(next);
-  REQUIRE(plan.ok());
-  auto moving = *rig.bus->Apply(*plan);
+  const auto moving = rig.Move("b");
   CHECK(rig.IsEmpty());
   CHECK(Eventually([&] {
     return sender->Send(Keyed("k", "10")).state == SendState::kAccepted;

@@ -1,0 +1,115 @@
+// Retainer: keeps what a broker accepted of a sender's messages on disk, for
+// some time, so that they can be sent again when that broker is lost.
+//
+// They are in lanes of the spool of their own, in the order in which they were
+// accepted. Nobody waits for the disk: what is not written when the process is
+// killed is not kept, and where the disk takes nothing, nothing is. Where it is
+// slow, the sender waits.
+//
+// Threads: in the strand of the sender's home.
+#ifndef TIELINE_LIB_ENGINE_RETAINER_H_
+#define TIELINE_LIB_ENGINE_RETAINER_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/mutex.h"
+#include "lib/engine/send_queue.h"
+#include "lib/engine/spool_lanes.h"
+#include "tieline/clock.h"
+
+namespace tieline::inline v0 {
+
+struct RetainerOptions {
+  std::string queue;
+  absl::Duration keep_for;
+  // What is retained goes when the spool, with all that is in it, is larger.
+  int64_t most_bytes = 0;
+  Clock* clock = nullptr;
+  // Has Pump called; on any thread.
+  std::function<void()> wake;
+  std::function<void(const std::string& text)> log;
+};
+
+class Retainer final : public SendKeeper {
+ public:
+  // `claim` outlives it.
+  Retainer(SpoolLanes::Claim* claim, RetainerOptions options);
+  // What was kept last is still written.
+  ~Retainer();
+  // What is there already; it is kept for as long as if it were new.
+  absl::Status Open();
+  // Lanes that senders left which are gone, too.
+  void TakeLeft();
+
+  void Keep(const SendResult& result) override;
+  // Writes what was kept, and drops what is old.
+  void Pump(absl::Time now);
+  absl::Time Next() const { return next_; }
+  // The oldest go, of so many bytes: the spool is full.
+  void MakeRoom(int64_t bytes) { wanted_room_ = bytes; }
+  bool has_work() const;
+  // It does not lag behind too far.
+  bool lets_submit() const;
+  // What can be written is.
+  bool is_written() const { return waits_.empty() && !writes_; }
+  // The present sender's is the first.
+  std::vector<QueueId> lanes() const;
+  // On any thread.
+  uint64_t count() const;
+
+ private:
+  // Neighbours in a lane, and when they go.
+  struct Run {
+    uint64_t last = 0;
+    absl::Time began;  // steady
+    int64_t bytes = 0;
+  };
+  struct Lane {
+    QueueId id{};
+    std::deque<Run> runs;
+  };
+  // What the store's thread has for the strand.
+  struct Mail {
+    Mutex mu;
+    bool answered ABSL_GUARDED_BY(mu) = false;
+    absl::StatusOr<StoreCommitted> answer ABSL_GUARDED_BY(mu);
+    std::function<void()> wake;
+  };
+
+  absl::Status AddLane(QueueId id);
+  void TakeAnswer();
+  void Write();
+  // Trims what is old; true when something is.
+  bool AddTrims(StoreBatch* batch);
+
+  SpoolLanes::Claim* const claim_;
+  const RetainerOptions options_;
+  const std::shared_ptr<Mail> mail_;
+
+  absl::Time now_;
+  absl::Time next_ = absl::InfiniteFuture();
+  StoreBatch waits_;
+  uint64_t waiting_ = 0;
+  absl::Time waits_since_ = absl::InfiniteFuture();
+  bool writes_ = false;
+  uint64_t writing_ = 0;  // messages
+  int64_t writing_bytes_ = 0;
+  int64_t wanted_room_ = 0;
+  uint64_t lost_ = 0;  // in a row, not written
+  std::string bytes_;
+
+  mutable Mutex mu_;
+  std::vector<Lane> lanes_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace tieline::inline v0
+
+#endif  // TIELINE_LIB_ENGINE_RETAINER_H_

@@ -1,0 +1,76 @@
+// How a SenderSpool sends again what is retained.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/engine/sender_spool.h"
+
+namespace tieline::inline v0 {
+
+void SenderSpool::Replay(uint64_t until, bool in_order) {
+  if (retainer_ == nullptr) return;
+  asked_replay_ = {until, in_order};
+  stirred_ = true;
+}
+
+void SenderSpool::WorkReplay() {
+  if (!asked_replay_ || replay_) return;
+  // What was accepted last is on its way to the disk.
+  if (!retainer_->is_written()) return;
+  if (asked_replay_->in_order &&
+      (!begun_.empty() || !in_hand_->nothing_is_out())) {
+    return;
+  }
+  replay_ = std::exchange(asked_replay_, std::nullopt);
+  BeginReplay();
+}
+
+void SenderSpool::BeginReplay() {
+  uint64_t there = 0;
+  for (const QueueId id : retainer_->lanes()) {
+    const auto range = claim_->store()->RangeOf(id);
+    if (!range.ok() || range->last == range->trimmed) continue;
+    auto it = std::find_if(lanes_.begin(), lanes_.end(),
+                           [id](const Lane& lane) { return lane.id == id; });
+    if (it == lanes_.end()) it = lanes_.insert(it, Lane());
+    it->id = id;
+    it->retained = true;
+    it->trimmed = std::max(it->trimmed, range->trimmed);
+    it->next = it->trimmed + 1;
+    it->last = range->last;
+    there += range->last - range->trimmed;
+  }
+  options_.log(fmt::format(
+      "{}: the former broker does not answer: {} retained messages are sent "
+      "again{}",
+      options_.queue, there, replay_->in_order ? "" : ", marked late"));
+  Tell("replaying");
+  if (!replay_->in_order) return;
+  in_hand_->SetAside();
+  for (SendBatchState* batch : in_hand_->TakeUnbegun()) {
+    waiting_.push_back(batch);
+  }
+  spooling_ = true;
+}
+
+bool SenderSpool::IsReplayed() const {
+  return replay_unanswered_.count == 0 &&
+         std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+           return !lane.retained || IsRead(lane);
+         });
+}
+
+void SenderSpool::EndReplay() {
+  const bool in_order = std::exchange(replay_, std::nullopt)->in_order;
+  if (in_order) {
+    in_hand_->PutBack();
+    answered_ = true;
+  }
+  options_.log(fmt::format("{}: what was retained is sent", options_.queue));
+  Tell("replayed");
+  stirred_ = true;
+}
+
+}  // namespace tieline::inline v0
