@@ -250,7 +250,11 @@ bool Queue::PutFaulty(const Outbound& one, Reading* reading, Rings* rings,
 
 void Queue::Fail(SendFault fault, size_t count, absl::Duration wait) {
   MutexLock lock(&mu_);
-  if (count > 0) faults_.push_back({fault, count, wait});
+  if (count > 0) {
+    faults_.push_back({fault, count, wait});
+  } else {
+    faults_.clear();
+  }
 }
 
 void Queue::Enqueue(Stored stored, Rings* rings) {

@@ -49,6 +49,8 @@ absl::Status SenderSpool::Open() {
       NoteSequence(id, range);
     }
     in_hand_->SetKeeper(retainer_.get());
+    replays_.push_back(claim_->replays());
+    FindReplays();
   }
   // New messages go behind those.
   spooling_ = !IsRead(lanes_.front());
@@ -79,7 +81,7 @@ void SenderSpool::Pump(absl::Time now, bool may_submit) {
   WorkReplay();
   const bool may_read = begun_.empty() && may_submit && in_doubt_.empty();
   if (may_read) Read();
-  if (replay_ && IsReplayed()) EndReplay();
+  if (replay_ && !closed_ && IsReplayed()) EndReplay();
   if (retainer_ != nullptr) WakeAt(retainer_->Next());
   if (!spooling_) {
     WatchForStall();

@@ -192,6 +192,9 @@ class SenderSpool final : public SendObserver {
   void WorkReplay();
   void BeginReplay();
   void EndReplay();
+  // A replay that was begun is gone on with after a restart.
+  void FindReplays();
+  void NoteReplay();
   bool IsReplayed() const;
 
   // sender_spool_read.cc
@@ -261,6 +264,8 @@ class SenderSpool final : public SendObserver {
   std::unique_ptr<Retainer> retainer_;  // null: nothing is retained
   std::optional<Replaying> asked_replay_;
   std::optional<Replaying> replay_;
+  std::vector<QueueId> replays_;  // where replays are noted
+  bool closed_ = false;           // the sender is: nothing more is sent
   std::atomic<uint64_t> replayed_{0};
   // Since spooling began.
   uint64_t spooled_ = 0;

@@ -58,7 +58,10 @@ void SenderSpool::NoteSequence(QueueId id, const Store::SpoolRange& range) {
 }
 
 void SenderSpool::TakeLeft() {
-  if (retainer_ != nullptr) retainer_->TakeLeft();
+  if (retainer_ != nullptr) {
+    retainer_->TakeLeft();
+    FindReplays();
+  }
   for (const QueueId id : claim_->TakeLeft()) {
     const absl::Status added = AddLane(id);
     if (added.ok()) continue;
@@ -197,8 +200,10 @@ void SenderSpool::OnResolved(SendBatchState& batch, SendResult& result) {
                     std::string(MessageOf(result.status))};
     EncodeSpoolEntry(entry, &refused.bytes);
     refused_.push_back(std::move(refused));
+  } else {
+    // The next one reads it again.
+    closed_ = true;
   }
-  // Otherwise the sender is closed, and the next one reads it again.
 }
 
 bool SenderSpool::OnRejected(SendBatchState& /*batch*/, SendResult& /*result*/,

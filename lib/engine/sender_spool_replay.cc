@@ -2,12 +2,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "lib/base/status.h"
 #include "lib/engine/sender_spool.h"
 
 namespace tieline::inline v0 {
+namespace {
+
+constexpr std::string_view kInOrder = " in order";
+
+}  // namespace
 
 void SenderSpool::Replay(uint64_t until, bool in_order) {
   if (retainer_ == nullptr) return;
@@ -25,6 +32,43 @@ void SenderSpool::WorkReplay() {
   }
   replay_ = std::exchange(asked_replay_, std::nullopt);
   BeginReplay();
+}
+
+void SenderSpool::FindReplays() {
+  for (const QueueId id : claim_->TakeLeftReplays()) replays_.push_back(id);
+  for (const QueueId id : replays_) {
+    const auto range = claim_->store()->RangeOf(id);
+    if (!range.ok() || range->last == range->trimmed) continue;
+    const auto chunk = claim_->store()->ReadSpool(id, range->last, 1);
+    if (!chunk.ok() || chunk->entries.empty()) continue;
+    // "7 in order": of generations up to 7.
+    const std::string_view text = chunk->entries.back().bytes;
+    uint64_t until = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), until);
+    if (error != std::errc() || (replay_ && replay_->until >= until)) continue;
+    Replay(until,
+           text.substr(static_cast<size_t>(end - text.data())) == kInOrder);
+  }
+}
+
+void SenderSpool::NoteReplay() {
+  StoreBatch batch;
+  if (replay_) {
+    batch.Append(
+        claim_->replays(), 0,
+        fmt::format("{}{}", replay_->until, replay_->in_order ? kInOrder : ""));
+  } else {
+    for (const QueueId id : replays_) {
+      const auto range = claim_->store()->RangeOf(id);
+      if (range.ok() && range->last > range->trimmed) {
+        batch.Trim(id, range->last);
+      }
+    }
+  }
+  if (batch.empty()) return;
+  // Where the disk takes nothing, it is not gone on with.
+  claim_->store()->Submit(std::move(batch), [](const auto&) {}).IgnoreError();
 }
 
 void SenderSpool::BeginReplay() {
@@ -47,6 +91,7 @@ void SenderSpool::BeginReplay() {
       "again{}",
       options_.queue, there, replay_->in_order ? "" : ", marked late"));
   Tell("replaying");
+  if (there > 0) NoteReplay();
   if (!replay_->in_order) return;
   in_hand_->SetAside();
   for (SendBatchState* batch : in_hand_->TakeUnbegun()) {
@@ -70,6 +115,7 @@ void SenderSpool::EndReplay() {
   }
   options_.log(fmt::format("{}: what was retained is sent", options_.queue));
   Tell("replayed");
+  NoteReplay();
   stirred_ = true;
 }
 

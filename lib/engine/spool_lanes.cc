@@ -19,6 +19,10 @@ std::string RetainedPrefix(std::string_view queue) {
   return fmt::format("{} retained ", queue);
 }
 
+std::string ReplaysPrefix(std::string_view queue) {
+  return fmt::format("{} replays ", queue);
+}
+
 bool HasPrefix(std::string_view name, std::string_view prefix) {
   return name.substr(0, prefix.size()) == prefix;
 }
@@ -27,10 +31,6 @@ bool HasPrefix(std::string_view name, std::string_view prefix) {
 
 std::string SpoolLanes::LaneName(std::string_view queue, int number) {
   return fmt::format("{}{}", LanePrefix(queue), number);
-}
-
-std::string SpoolLanes::RetainedName(std::string_view queue, int number) {
-  return fmt::format("{}{}", RetainedPrefix(queue), number);
 }
 
 std::string SpoolLanes::RejectedName(std::string_view queue) {
@@ -69,6 +69,10 @@ std::vector<QueueId> SpoolLanes::Claim::TakeLeftRetained() {
   return TakeLeft(RetainedPrefix(queue_));
 }
 
+std::vector<QueueId> SpoolLanes::Claim::TakeLeftReplays() {
+  return TakeLeft(ReplaysPrefix(queue_));
+}
+
 std::vector<QueueId> SpoolLanes::Claim::TakeLeft(const std::string& prefix) {
   std::vector<QueueId> left;
   for (auto& [id, name] : store()->Queues()) {
@@ -92,22 +96,14 @@ absl::StatusOr<std::unique_ptr<SpoolLanes::Claim>> SpoolLanes::Take(
   std::unique_ptr<Claim> claim(new Claim(shared_from_this(), queue));
   std::string own;
   std::string retained;
+  std::string replays;
   {
     MutexLock lock(&mu_);
-    for (int number = 1; own.empty(); ++number) {
-      const std::string name = LaneName(queue, number);
-      if (!taken_.insert(name).second) continue;
-      own = name;
-      retained = RetainedName(queue, number);
-    }
-    claim->names_.push_back(own);
     claims_.insert(claim.get());
+    own = TakeName(LanePrefix(queue), claim.get());
     if (uses.retains) {
-      // Another may have taken it for one that was left.
-      for (int number = 1; !taken_.insert(retained).second; ++number) {
-        retained = RetainedName(queue, number);
-      }
-      claim->names_.push_back(retained);
+      retained = TakeName(RetainedPrefix(queue), claim.get());
+      replays = TakeName(ReplaysPrefix(queue), claim.get());
     }
   }
   TIELINE_ASSIGN_OR_RETURN(claim->own_, store_->AddQueue(own));
@@ -115,14 +111,26 @@ absl::StatusOr<std::unique_ptr<SpoolLanes::Claim>> SpoolLanes::Take(
                            store_->AddQueue(RejectedName(queue)));
   if (uses.retains) {
     TIELINE_ASSIGN_OR_RETURN(claim->retained_, store_->AddQueue(retained));
+    TIELINE_ASSIGN_OR_RETURN(claim->replays_, store_->AddQueue(replays));
   }
   return claim;
+}
+
+std::string SpoolLanes::TakeName(const std::string& prefix, Claim* claim) {
+  for (int number = 1;; ++number) {
+    std::string name = fmt::format("{}{}", prefix, number);
+    if (!taken_.insert(name).second) continue;
+    claim->names_.push_back(name);
+    return name;
+  }
 }
 
 void SpoolLanes::DropRetained(const std::string& queue) const {
   StoreBatch batch;
   for (const auto& [id, name] : store_->Queues()) {
-    if (!HasPrefix(name, RetainedPrefix(queue))) continue;
+    const bool is_one = HasPrefix(name, RetainedPrefix(queue)) ||
+                        HasPrefix(name, ReplaysPrefix(queue));
+    if (!is_one) continue;
     const auto range = store_->RangeOf(id);
     if (range.ok() && range->last > range->trimmed) {
       batch.Trim(id, range->last);

@@ -3,7 +3,8 @@
 // A sender of a queue has a lane of the spool to itself, so that what it spools
 // keeps its order. A lane outlives its sender: what is left in it is sent by
 // the queue's other senders, or by the next one. Where messages are retained it
-// has a second lane for those.
+// has a second lane for those, and a third that says which of them are being
+// sent again.
 //
 // Threads: any.
 #ifndef TIELINE_LIB_ENGINE_SPOOL_LANES_H_
@@ -37,6 +38,8 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
     QueueId own() const { return own_; }
     // Takes what is retained; only with Uses::retains.
     QueueId retained() const { return retained_; }
+    // Takes what says that they are sent again; the same.
+    QueueId replays() const { return replays_; }
     // Takes what a broker refuses for good.
     QueueId rejected() const { return rejected_; }
     // Is called when TakeLeft may find something; on any thread.
@@ -46,8 +49,9 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
     // Lanes of this queue that have messages and no sender: from here on they
     // are this one's.
     std::vector<QueueId> TakeLeft();
-    // The same of what is retained.
+    // The same of what is retained, and of replays.
     std::vector<QueueId> TakeLeftRetained();
+    std::vector<QueueId> TakeLeftReplays();
 
    private:
     friend class SpoolLanes;
@@ -60,6 +64,7 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
     const std::string queue_;
     QueueId own_{};
     QueueId retained_{};
+    QueueId replays_{};
     QueueId rejected_{};
     std::atomic<bool> woken_{true};
     // Guarded by lanes_->mu_.
@@ -73,7 +78,6 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
   // The names that the lanes of a queue have in the store.
   static std::string LaneName(std::string_view queue, int number);
   static std::string RejectedName(std::string_view queue);
-  static std::string RetainedName(std::string_view queue, int number);
   static bool IsLaneOf(std::string_view name, std::string_view queue);
 
   // What a sender wants of it.
@@ -88,6 +92,9 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
                                               const Uses& uses);
 
  private:
+  // The first name of this kind that nobody has.
+  std::string TakeName(const std::string& prefix, Claim* claim)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasMessages(const std::string& queue) const;
   void DropRetained(const std::string& queue) const;
 

@@ -17,6 +17,8 @@
 namespace tieline {
 namespace {
 
+using memory::SendFault;
+
 struct RetainRig : SpoolRig {
   RetainRig() {
     QueueConfig& q = config.queues["q"];
@@ -186,6 +188,38 @@ TEST_CASE("what is retained survives a restart, and goes when it is too old") {
     CHECK(rig.Retains(3));
     CHECK(rig.Retains(0));
   }
+}
+
+TEST_CASE("a process that ends while it sends again goes on when it is back") {
+  RetainRig rig;
+  rig.Open();
+  auto sender = rig.OpenSender();
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(sender->Send(Keyed("k", std::to_string(i))).ok());
+  }
+  CHECK(rig.Retains(10));
+  rig.Down("a");
+  constexpr int kMany = 1'000'000;
+  REQUIRE(rig.brokers["b"]->CreateQueue("q", {}).ok());
+  REQUIRE(rig.brokers["b"]->FailSends("q", SendFault::kNotTaken, kMany).ok());
+  {
+    const auto moving = rig.Move("b");
+    CHECK(Eventually([&] { return !rig.JournalOf("spool").empty(); }));
+  }
+  sender.reset();
+  rig.bus.reset();
+  REQUIRE(rig.brokers["b"]->FailSends("q", SendFault::kNotTaken, 0).ok());
+  rig.Open();
+  sender = rig.OpenSender();
+  REQUIRE(sender->Send(Keyed("k", "10"), {.timeout = kLong}).ok());
+  CHECK(rig.brokers["b"]->Inspect("q")->depth() == 11);
+  // Once more: there is nothing to go on with.
+  sender.reset();
+  rig.bus.reset();
+  rig.Open();
+  sender = rig.OpenSender();
+  REQUIRE(sender->Send(Keyed("k", "11"), {.timeout = kLong}).ok());
+  CHECK(rig.brokers["b"]->Inspect("q")->depth() == 12);
 }
 
 TEST_CASE("retained messages make room for newer ones, and for the spool") {
