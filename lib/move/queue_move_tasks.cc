@@ -23,7 +23,7 @@ constexpr absl::Duration kTryAgain = absl::Seconds(1);
 
 bool QueueMove::Work(absl::Time now) {
   return WorkPrepare(now) || WorkCommit(now) || WorkSwitch(now) ||
-         WorkWaits(now) || WorkProofs(now);
+         WorkWaits(now) || WorkAsks(now) || WorkProofs(now);
 }
 
 // ---- Preparing.
@@ -80,6 +80,27 @@ absl::Status QueueMove::CheckLimits(const Binding& binding) const {
   return absl::OkStatus();
 }
 
+void QueueMove::AskToPrepare(const Binding& binding) {
+  const auto fix_start = [this, binding] {
+    Ask(binding.place, driver::Request::Op::kFixStart, kAnswerTime,
+        [this, binding](const driver::Reply& reply) {
+          if (!preparing_ || preparing_->binding != binding) return;
+          preparing_->answered = true;
+          preparing_->status = reply.status;
+          preparing_->existing = reply.count;
+        });
+  };
+  bool creates = senders_.empty() && receivers_.empty();
+  {
+    MutexLock lock(&mu_);
+    creates = creates && places_.at(binding.place).create;
+  }
+  if (!creates) return fix_start();
+  // No handle does it. What came of it, the next answer says.
+  Ask(binding.place, driver::Request::Op::kCreateEntity, kAnswerTime,
+      [fix_start](const driver::Reply&) { fix_start(); });
+}
+
 bool QueueMove::WorkPrepare(absl::Time now) {
   if (!preparing_) return false;
   Preparing& p = *preparing_;
@@ -95,13 +116,7 @@ bool QueueMove::WorkPrepare(absl::Time now) {
     error = CheckLimits(p.binding);
     failed = !error.ok();
     p.asked = true;
-    Ask(p.binding.place, driver::Request::Op::kFixStart, kAnswerTime,
-        [this, binding = p.binding](const driver::Reply& reply) {
-          if (!preparing_ || preparing_->binding != binding) return;
-          preparing_->answered = true;
-          preparing_->status = reply.status;
-          preparing_->existing = reply.count;
-        });
+    AskToPrepare(p.binding);
   }
   if (!failed && p.answered) {
     // Who can't say is taken as it is.
@@ -290,27 +305,6 @@ bool QueueMove::WorkSwitch(absl::Time now) {
 // ---- Waiting.
 
 bool QueueMove::WorkWaits(absl::Time now) {
-  MoveWants wants;
-  {
-    MutexLock lock(&mu_);
-    wants = move_->Wants();
-  }
-  // Nobody else reads or sends here, as far as is known.
-  for (const Binding& binding : wants.ask) {
-    bool is_open = false;
-    {
-      MutexLock lock(&mu_);
-      const Undrained* undrained =
-          move_->record().FindUndrained(binding.generation);
-      is_open = undrained != nullptr && undrained->stage == DrainStage::kAsking;
-    }
-    if (is_open) {
-      Feed(move_event::MembersUndrained{binding.generation});
-    } else {
-      Feed(move_event::MembersDrained{binding.generation});
-    }
-    return true;
-  }
   for (const auto& [generation, waiting] : finishing_) {
     if (now < waiting.until && !IsIdleAt(waiting.binding.place)) {
       By(now + kLook);
@@ -326,11 +320,20 @@ bool QueueMove::WorkWaits(absl::Time now) {
     Feed(move_event::HandlersDone{generation});
     return true;
   }
-  for (const auto& [generation, waiting] : retiring_) {
+  for (auto& [generation, waiting] : retiring_) {
     if ((now >= waiting.until || Mutant(73)) &&
         IsIdleAt(waiting.binding.place)) {
-      Feed(move_event::RetireOver{generation});
-      return true;
+      if (waiting.left || !HasMembers()) {
+        Feed(move_event::RetireOver{generation});
+        return true;
+      }
+      if (waiting.asking) continue;
+      if (now >= waiting.next_ask) {
+        AskRetired(waiting);
+      } else {
+        By(waiting.next_ask);
+      }
+      continue;
     }
     By(std::max(waiting.until, now + kLook));
   }
@@ -399,7 +402,7 @@ void QueueMove::AskLeft(const Binding& binding) {
   {
     // A topic keeps what was read; nothing else is left in it.
     MutexLock lock(&mu_);
-    if (report_.proof == NameOf(DrainProof::kOffsets)) return;
+    if (report_.proof.starts_with(NameOf(DrainProof::kOffsets))) return;
   }
   Ask(binding.place, driver::Request::Op::kDepth, kAnswerTime,
       [this](const driver::Reply& reply) {
@@ -407,6 +410,13 @@ void QueueMove::AskLeft(const Binding& binding) {
         MutexLock lock(&mu_);
         report_.left = reply.count;
       });
+}
+
+bool QueueMove::Confirm(Proof& proof, std::string text, absl::Time now) {
+  if (!HasMembers()) return Prove(proof, std::move(text));
+  proof.found = std::move(text);
+  proof.next_ask = now;
+  return true;
 }
 
 bool QueueMove::Prove(Proof& proof, std::string text) {
@@ -470,23 +480,26 @@ void QueueMove::OnProofAnswer(uint64_t generation, const driver::Reply& reply,
     proof.next_ask = now + kApart;
     return;
   }
-  Prove(proof, std::string(NameOf(kind)));
+  proof.received = received;
+  Confirm(proof, std::string(NameOf(kind)), now);
+}
+
+bool QueueMove::GivesUp(absl::Time silent_since, absl::Time now) const {
+  MutexLock lock(&mu_);
+  return (options_.when_dead == WhenDead::kProceed || Mutant(75)) &&
+         now - options_.dead_after >= silent_since;
 }
 
 bool QueueMove::WorkProofs(absl::Time now) {
   absl::Duration quiet_period;
-  absl::Duration dead_after;
-  bool proceeds = false;
   {
     MutexLock lock(&mu_);
     quiet_period = options_.quiet_period;
-    dead_after = options_.dead_after;
-    proceeds = options_.when_dead == WhenDead::kProceed || Mutant(75);
   }
+  const bool has_members = HasMembers();
   for (auto& [generation, proof] : proofs_) {
     const PlaceId place = proof.binding.place;
-    const bool is_dead = proceeds && now - dead_after >= proof.silent_since;
-    if (is_dead) {
+    if (GivesUp(proof.silent_since, now)) {
       using Decision = move_event::Word::Decision;
       proof.silent_since = absl::InfiniteFuture();
       Feed(move_event::Word{Decision::kProceed, generation});
@@ -495,6 +508,13 @@ bool QueueMove::WorkProofs(absl::Time now) {
     if (proof.asking) continue;
     if (now < proof.next_ask) {
       By(proof.next_ask);
+      continue;
+    }
+    if (!has_members) {
+      proof.leavers.reset();
+      proof.found.clear();
+    } else if (!proof.leavers.has_value() || !proof.found.empty()) {
+      AskLeavers(proof);
       continue;
     }
     if (!proof.no_answer_can_be_had) {
@@ -513,8 +533,10 @@ bool QueueMove::WorkProofs(absl::Time now) {
       proof.quiet_since = now;
     }
     if (now - proof.quiet_since >= quiet_period) {
-      return Prove(proof, fmt::format("unproven: quiet for {}",
-                                      absl::FormatDuration(quiet_period)));
+      return Confirm(proof,
+                     fmt::format("unproven: quiet for {}",
+                                 absl::FormatDuration(quiet_period)),
+                     now);
     }
     proof.next_ask = now + std::min(kAskAgain, quiet_period / 4);
     By(proof.next_ask);
