@@ -4,6 +4,7 @@
 
 #include "lib/base/status.h"
 #include "lib/engine/bus_core.h"
+#include "lib/engine/check_config.h"
 
 namespace tieline::inline v0 {
 
@@ -22,33 +23,10 @@ absl::Status BusOptions::Validate() const {
   return absl::OkStatus();
 }
 
-namespace {
-
-absl::Status CheckDrivers(const Config& config) {
-  if (!config.move.members.empty()) {
-    return absl::UnimplementedError(
-        "move.members: this version does not ask other processes; leave it "
-        "out, and move them one after the other");
-  }
-  for (const auto& [name, broker] : config.brokers) {
-    std::shared_ptr<driver::Driver> driver = driver::Find(broker.url.scheme);
-    if (driver == nullptr) continue;  // said when it is used
-    std::vector<QueueConfig> queues;
-    for (const auto& [q, queue] : config.queues) {
-      if (queue.broker == name) queues.push_back(queue);
-    }
-    TIELINE_RETURN_IF_ERROR(driver->Check(broker, queues));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Bus>> Bus::Open(Config config,
                                                BusOptions options) {
   TIELINE_RETURN_IF_ERROR(options.Validate());
-  TIELINE_RETURN_IF_ERROR(config.Validate());
-  TIELINE_RETURN_IF_ERROR(CheckDrivers(config));
+  TIELINE_RETURN_IF_ERROR(CheckConfig(config));
   auto core = std::make_shared<BusCore>(std::move(config), std::move(options));
   TIELINE_RETURN_IF_ERROR(core->Start());
   return std::unique_ptr<Bus>(new Bus(std::move(core)));
@@ -145,8 +123,6 @@ absl::Status Bus::CreateEntity(std::string_view queue, absl::Duration timeout) {
 }
 
 absl::StatusOr<ChangePlan> Bus::Plan(const Config& config) const {
-  TIELINE_RETURN_IF_ERROR(config.Validate());
-  TIELINE_RETURN_IF_ERROR(CheckDrivers(config));
   return core_->Plan(config);
 }
 

@@ -67,7 +67,8 @@ void RelayControl::Reload() {
     const auto plan = target_.Plan(*config);
     status = plan.status();
     if (status.ok()) {
-      if (!plan->moves.empty()) status = target_.Apply(*plan);
+      // Also where nothing moves: `move` says how what is under way goes on.
+      status = target_.Apply(*plan);
       moves = plan->moves;
       // Brokers that were taken out of `was`, or are in there again.
       std::erase_if(moves, [](const PlannedMove& move) {
@@ -78,7 +79,9 @@ void RelayControl::Reload() {
   if (!status.ok()) {
     Fail(ExitCode::kConfig, "reload", MessageOf(status), "all stays as it was");
   } else if (moves.empty()) {
-    Say(fmt::format("{}: no queue moves; other changes take a restart",
+    Say(
+        fmt::format("{}: no queue moves; changes outside of `move` take a "
+                    "restart",
                     config_file_));
   } else {
     Say(fmt::format("{}: moving {}", config_file_, ListOf(moves)));

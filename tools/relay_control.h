@@ -12,7 +12,7 @@
 #include "absl/time/time.h"
 #include "lib/control/bus_control.h"
 #include "lib/control/control_server.h"
-#include "lib/control/control_target.h"
+#include "lib/engine/bus_target.h"
 #include "tieline/bus.h"
 #include "tools/file_watch.h"
 

@@ -246,7 +246,8 @@ const std::array kMove = {
           .kind = Kind::kPathList,
           .binding = Bind<&MoveConfig::members>(),
           .doc = "Control sockets of the other processes that use the same "
-                 "queues."},
+                 "queues. A process that is named itself passes itself "
+                 "over."},
 };
 
 const std::array kState = {

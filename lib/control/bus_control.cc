@@ -168,6 +168,21 @@ absl::StatusOr<Json> Queue(ControlTarget* target, const Request& request) {
   return answer;
 }
 
+absl::StatusOr<Json> StandingOf(ControlTarget* target, const Request& request) {
+  TIELINE_ASSIGN_OR_RETURN(const std::string name, request.Text("queue"));
+  TIELINE_ASSIGN_OR_RETURN(const uint64_t generation,
+                           request.Number("generation", 0));
+  if (generation == 0) {
+    return InvalidArgument("expected \"generation\", a whole number from 1");
+  }
+  TIELINE_ASSIGN_OR_RETURN(const MemberStanding said,
+                           target->StandingOf(name, generation));
+  Json answer = Fine();
+  answer["standing"] = said.standing;
+  answer["run"] = said.run;
+  return answer;
+}
+
 using Ask = absl::StatusOr<Json> (*)(ControlTarget*, const Request&);
 struct Op {
   std::string_view name;
@@ -210,6 +225,7 @@ constexpr Op kOps[] = {
        return Fine();
      }},
     {"journal", Journal},
+    {"standing", StandingOf},
 };
 
 absl::StatusOr<Json> Do(ControlTarget* target, std::string_view text) {

@@ -97,6 +97,8 @@ absl::StatusOr<std::string> ControlClient::Ask(std::string_view request,
   }
 }
 
+void ControlClient::Cancel() { shutdown(fd_.get(), SHUT_RDWR); }
+
 absl::Status ControlClient::WaitFor(int events, absl::Duration left) const {
   pollfd polled = {fd_.get(), static_cast<short>(events), 0};
   if (left > absl::ZeroDuration()) {

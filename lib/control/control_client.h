@@ -12,7 +12,7 @@
 
 namespace tieline::inline v0 {
 
-// Threads: one at a time.
+// Threads: one at a time, but for Cancel.
 class ControlClient {
  public:
   //   kNotFound          no process listens there: the socket is missing, or
@@ -31,6 +31,9 @@ class ControlClient {
   //   kResourceExhausted  the answer is longer than 4 MiB
   absl::StatusOr<std::string> Ask(std::string_view request,
                                   absl::Duration timeout);
+  // From any thread: what is being asked ends now, with kUnavailable, and the
+  // client is of no use any more.
+  void Cancel();
 
  private:
   ControlClient(std::string path, control::Fd fd)

@@ -8,6 +8,8 @@
 #include "lib/base/deadline.h"
 #include "lib/base/status.h"
 #include "lib/dead_letters.h"
+#include "lib/engine/bus_control_server.h"
+#include "lib/engine/check_config.h"
 #include "lib/engine/id_stamp.h"
 
 namespace tieline::inline v0 {
@@ -49,6 +51,7 @@ BusCore::BusCore(Config config, BusOptions options)
       producer_(MakeProcessName()),
       move_store_(MakeForgetfulStore()),
       moves_(std::make_shared<BusMoves>(this)),
+      members_(producer_),
       config_(std::move(config)) {}
 
 BusCore::~BusCore() { Close(absl::Seconds(5)).IgnoreError(); }
@@ -73,6 +76,10 @@ absl::Status BusCore::Start() {
     TIELINE_RETURN_IF_ERROR(MoveOf(queue).status());
   }
   if (!options_.host_runs) runner_.StartThread();
+  if (!options_.control_socket.empty()) {
+    TIELINE_ASSIGN_OR_RETURN(
+        control_, BusControlServer::Open(this, options_.control_socket));
+  }
   return absl::OkStatus();
 }
 
@@ -329,7 +336,24 @@ Config BusCore::config() const {
   return config;
 }
 
+absl::StatusOr<Standing> BusCore::StandingOf(const std::string& queue,
+                                             uint64_t generation) const {
+  if (const auto move = moves_->Find(queue)) {
+    return move->StandingOf(generation);
+  }
+  MutexLock lock(&mu_);
+  const auto it = config_.queues.find(queue);
+  if (it == config_.queues.end()) {
+    return MakeStatus(absl::StatusCode::kNotFound, "there is no queue \"{}\"",
+                      queue);
+  }
+  // It has neither sent nor read there before, and asks when it is to.
+  return it->second.generation <= generation ? Standing::kSending
+                                             : Standing::kLate;
+}
+
 absl::StatusOr<ChangePlan> BusCore::Plan(const Config& next) const {
+  TIELINE_RETURN_IF_ERROR(CheckConfig(next));
   return moves_->Plan(config(), next);
 }
 
@@ -358,6 +382,12 @@ absl::StatusOr<std::unique_ptr<Moving>> BusCore::Apply(const ChangePlan& plan) {
       config_.queues[name] = queue;
     }
     config_.move = plan.config.move;
+  }
+  moves_->SetOptions(plan.config.move);
+  // As at the start: what is to be drained is.
+  for (const auto& [name, queue] : plan.config.queues) {
+    if (before.queues.contains(name)) continue;
+    TIELINE_RETURN_IF_ERROR(MoveOf(queue).status());
   }
   std::set<std::string> leaving;
   for (const PlannedMove& planned : now.moves) {
@@ -455,6 +485,9 @@ absl::Status BusCore::Close(absl::Duration timeout) {
     receivers = Alive(receivers_);
     shared_.clear();
   }
+  // Nobody asks this bus any more, nor it others.
+  control_.reset();
+  members_.Stop();
   // From here on the bus runs itself: the host may be the one who waits here.
   if (options_.host_runs) runner_.StartThread();
   absl::Status first;

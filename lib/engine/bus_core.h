@@ -20,6 +20,7 @@
 #include "lib/engine/sender_core.h"
 #include "lib/engine/spool_lanes.h"
 #include "lib/move/bus_moves.h"
+#include "lib/move/members.h"
 #include "lib/store/store.h"
 #include "tieline/bus.h"
 
@@ -31,6 +32,8 @@ enum class Spool : uint8_t {
   kRetain,  // what was accepted is retained
   kMay,     // and what no broker takes is spooled
 };
+
+class BusControlServer;
 
 class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
  public:
@@ -62,6 +65,12 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   absl::StatusOr<ChangePlan> Plan(const Config& next) const;
   absl::StatusOr<std::unique_ptr<Moving>> Apply(const ChangePlan& plan);
   std::vector<MoveReport> moves() const { return moves_->AllReports(); }
+  // What this process answers to one that asks about a generation of a queue.
+  // kNotFound: the queue is not in its config.
+  absl::StatusOr<Standing> StandingOf(const std::string& queue,
+                                      uint64_t generation) const;
+  // Of this bus alone, chosen at random.
+  const std::string& run() const { return producer_; }
   absl::StatusOr<std::vector<JournalRecord>> ReadJournal(uint64_t from,
                                                          int64_t limit) const;
 
@@ -76,6 +85,7 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
     if (options_.log) options_.log(level, text);
   }
   MoveStore& store() override { return *move_store_; }
+  Members& members() override { return members_; }
   void OnReport() override { moves_->OnReport(); }
   void SetMoving(const std::string& queue, bool moves) override {
     inboxes_.SetMoving(queue, moves);
@@ -112,6 +122,8 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   int64_t most_retained_ = 0;
   std::unique_ptr<MoveStore> move_store_;
   const std::shared_ptr<BusMoves> moves_;
+  Members members_;
+  std::unique_ptr<BusControlServer> control_;  // null: there is no socket
 
   mutable Mutex mu_;
   Config config_ ABSL_GUARDED_BY(mu_);  // grows by URLs

@@ -104,6 +104,10 @@ void BusMoves::Correct(Config* config) const {
   }
 }
 
+void BusMoves::SetOptions(const MoveConfig& options) const {
+  for (const auto& move : All()) move->SetOptions(options);
+}
+
 absl::Status BusMoves::Wait(const Targets& targets,
                             absl::Duration timeout) const {
   const Deadline deadline(timeout);
@@ -155,14 +159,16 @@ std::vector<MoveReport> BusMoves::Reports(const Targets& targets) const {
   return reports;
 }
 
-std::vector<MoveReport> BusMoves::AllReports() const {
+std::vector<std::shared_ptr<QueueMove>> BusMoves::All() const {
   std::vector<std::shared_ptr<QueueMove>> all;
-  {
-    MutexLock lock(&mu_);
-    for (const auto& [name, move] : moves_) all.push_back(move);
-  }
+  MutexLock lock(&mu_);
+  for (const auto& [name, move] : moves_) all.push_back(move);
+  return all;
+}
+
+std::vector<MoveReport> BusMoves::AllReports() const {
   std::vector<MoveReport> reports;
-  for (const auto& move : all) {
+  for (const auto& move : All()) {
     MoveReport report = move->report();
     if (!report.from.empty()) reports.push_back(std::move(report));
   }

@@ -33,6 +33,8 @@ class BusMoves {
   // What `next` would move, where queues are as `now` says.
   absl::StatusOr<ChangePlan> Plan(const Config& now, const Config& next) const;
 
+  // How queues are to be moved, from now on.
+  void SetOptions(const MoveConfig& options) const;
   // Where the queues of `config` that have a move are in truth.
   void Correct(Config* config) const;
 
@@ -48,6 +50,8 @@ class BusMoves {
   void Stop();
 
  private:
+  std::vector<std::shared_ptr<QueueMove>> All() const;
+
   MoveHost* const host_;
   mutable Mutex mu_;
   mutable Condition changed_cv_;

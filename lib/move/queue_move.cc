@@ -279,6 +279,13 @@ void QueueMove::Apply(const QueueConfig& queue, const MoveConfig& options,
   });
 }
 
+void QueueMove::SetOptions(const MoveConfig& options) {
+  Post([this, options] {
+    MutexLock lock(&mu_);
+    options_ = options;
+  });
+}
+
 absl::Status QueueMove::Undo() {
   MoveActions actions;
   {
@@ -381,6 +388,7 @@ void QueueMove::Note(const move_action::Report& step) {
         break;
       case Step::kGivenUp:
         report_.proof = "given up";
+        report_.status = absl::OkStatus();
         break;
       case Step::kRefused:
         report_.status = Refusal(name_, step.refusal);

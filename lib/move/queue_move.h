@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,34 +26,14 @@
 #include "lib/engine/runner.h"
 #include "lib/engine/sender_core.h"
 #include "lib/move/move_group.h"
+#include "lib/move/move_host.h"
 #include "lib/move/move_store.h"
+#include "lib/move/move_tasks.h"
 #include "lib/move/places.h"
 #include "lib/policy/move.h"
 #include "tieline/move.h"
 
 namespace tieline::inline v0 {
-
-// What a queue's move needs of its bus. Any thread.
-class MoveHost {
- public:
-  virtual ~MoveHost() = default;
-  // A connection for a handle at the queue's broker.
-  virtual absl::StatusOr<std::shared_ptr<Endpoint>> EndpointAt(
-      const QueueConfig& queue) = 0;
-  virtual std::shared_ptr<ReceiverLeg> MakeReceiverLeg(
-      const std::shared_ptr<Endpoint>& endpoint, QueueConfig queue,
-      ReceiverOptions options, uint8_t number) = 0;
-  virtual Runner& runner() = 0;
-  virtual void Log(LogLevel level, std::string_view text) = 0;
-  virtual MoveStore& store() = 0;
-  // A report has changed.
-  virtual void OnReport() = 0;
-  // Between a queue's switch and the end of its move the ids of what was
-  // handled are kept.
-  virtual void SetMoving(const std::string& queue, bool moves) = 0;
-  // Second copies so far, in this process.
-  virtual uint64_t SuppressedOf(const std::string& queue) const = 0;
-};
 
 class QueueMove final : public Runnable, public DeliveryGate {
  public:
@@ -81,6 +62,10 @@ class QueueMove final : public Runnable, public DeliveryGate {
   // `group`: those that move with it; null: it moves alone.
   void Apply(const QueueConfig& queue, const MoveConfig& options,
              bool accepts_existing, std::shared_ptr<MoveGroup> group);
+  // How the queue is to be moved, from now on.
+  void SetOptions(const MoveConfig& options);
+  // What to answer to a member that asks.
+  Standing StandingOf(uint64_t generation);
   // kFailedPrecondition: it is, or may be, on disk; or there is nothing to
   // undo.
   absl::Status Undo();
@@ -112,35 +97,11 @@ class QueueMove final : public Runnable, public DeliveryGate {
     std::weak_ptr<ReceiverCore> core;
     std::map<PlaceId, std::shared_ptr<ReceiverLeg>> legs;
   };
-  struct Preparing {
-    Binding binding;
-    absl::Time give_up_at;
-    bool asked = false;
-    bool answered = false;
-    bool failed = false;  // to be tried again at `again_at`
-    absl::Time again_at;
-    absl::Status status;
-    int64_t existing = 0;
-  };
-  struct Committing {
-    MoveRecord record;
-    bool submitted = false;
-    absl::Time again_at = absl::InfiniteFuture();  // after a failure
-  };
-  struct Proof {
-    Binding binding;
-    absl::Time next_ask;
-    bool asking = false;
-    bool no_answer_can_be_had = false;
-    int confirmed = 0;
-    uint64_t received = 0;
-    absl::Time quiet_since = absl::InfiniteFuture();
-    absl::Time silent_since = absl::InfiniteFuture();
-  };
-  struct Waiting {
-    Binding binding;
-    absl::Time until;
-  };
+  using Preparing = move_task::Preparing;
+  using Committing = move_task::Committing;
+  using Proof = move_task::Proof;
+  using Asking = move_task::Asking;
+  using Waiting = move_task::Waiting;
 
   QueueMove(MoveHost* host, const QueueConfig& queue,
             const MoveConfig& options);
@@ -168,6 +129,7 @@ class QueueMove final : public Runnable, public DeliveryGate {
   // What is under way: true when something was fed.
   bool Work(absl::Time now);
   bool WorkPrepare(absl::Time now);
+  void AskToPrepare(const Binding& binding);
   // Null: it moves alone.
   std::shared_ptr<MoveGroup> GroupOf(uint64_t generation) const;
   void FailGroup(uint64_t generation, const absl::Status& why);
@@ -180,6 +142,7 @@ class QueueMove final : public Runnable, public DeliveryGate {
   void ReplayLate(uint64_t generation);
   bool IsReplayed(uint64_t generation) const;
   bool WorkProofs(absl::Time now);
+  bool WorkAsks(absl::Time now);
   bool WorkWaits(absl::Time now);
   absl::Status LegsReady(PlaceId place, bool* ready) const;
   absl::Status CheckLimits(const Binding& binding) const;
@@ -191,7 +154,29 @@ class QueueMove final : public Runnable, public DeliveryGate {
   uint64_t ReceivedAt(PlaceId place) const;
   void Ask(PlaceId place, driver::Request::Op op, absl::Duration within,
            std::function<void(driver::Reply)> done);
+  // The broker is known to be empty: asks the members once more.
+  bool Confirm(Proof& proof, std::string text, absl::Time now);
   bool Prove(Proof& proof, std::string text);
+  // `place` was silent, the broker or a member, and may be given up for that.
+  bool GivesUp(uint64_t generation, absl::Time silent_since,
+               absl::Time now) const;
+
+  // ---- Members.
+  bool HasMembers() const;
+  // `done` is called on the runner's thread with what the members of the config
+  // that holds then have answered.
+  void AskMembers(uint64_t generation,
+                  std::function<void(const MemberAnswers&)> done);
+  // The same of the proof, for who has left its generation.
+  void AskLeavers(Proof& proof);
+  void OnLeavers(Proof& proof, const MemberAnswers& answers);
+  void AskRetired(Waiting& waiting);
+  void OnAsked(Asking& ask, const MemberAnswers& answers);
+  // False, and nothing is done, where somebody was told meanwhile that this
+  // process still reads there.
+  bool FeedDrained(uint64_t generation, uint64_t told);
+  // Tells who is waited for.
+  void NoteMembers(const MemberAnswers& answers, const MemberAnswer* holder);
   // What is left there, for the report.
   void AskLeft(const Binding& binding);
   // Run again by then.
@@ -210,12 +195,15 @@ class QueueMove final : public Runnable, public DeliveryGate {
   std::optional<Preparing> preparing_;
   std::optional<Committing> committing_;
   std::map<uint64_t, Proof> proofs_;
+  std::map<uint64_t, Asking> asks_;
   std::map<uint64_t, Waiting> finishing_;
   std::map<uint64_t, Waiting> retiring_;
   absl::Time cut_at_ = absl::InfiniteFuture();
   absl::Time next_ = absl::InfiniteFuture();
   bool is_working_ = false;
   uint64_t suppressed_before_ = 0;  // the last switch
+  std::set<std::string> silent_;    // members that do not answer
+  bool waits_for_member_ = false;   // which the status says
 
   mutable Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
@@ -226,6 +214,8 @@ class QueueMove final : public Runnable, public DeliveryGate {
   std::string digest_ ABSL_GUARDED_BY(mu_);
   Binding first_ ABSL_GUARDED_BY(mu_);  // that of the first record
   bool accepts_existing_ ABSL_GUARDED_BY(mu_) = false;
+  // How often it was answered that a generation is read here.
+  uint64_t told_draining_ ABSL_GUARDED_BY(mu_) = 0;
   MoveReport report_ ABSL_GUARDED_BY(mu_);
   MoveState state_ ABSL_GUARDED_BY(mu_) = MoveState::kJoining;
 };

@@ -90,6 +90,12 @@ void QueueMove::ReconcileTasks(const MoveWants& wants, absl::Time now) {
     proof.next_ask = now;
     return proof;
   });
+  KeepWanted(wants.ask, asks_, [&](const Binding& binding) {
+    Asking ask;
+    ask.binding = binding;
+    ask.next_ask = now;
+    return ask;
+  });
   absl::Duration retire;
   absl::Duration handlers;
   {
@@ -104,6 +110,10 @@ void QueueMove::ReconcileTasks(const MoveWants& wants, absl::Time now) {
     AskLeft(binding);
     return Waiting{binding, now + retire};
   });
+  // Nobody is waited for any more.
+  if (proofs_.empty() && asks_.empty() && retiring_.empty()) {
+    NoteMembers({}, nullptr);
+  }
 }
 
 std::shared_ptr<Endpoint> QueueMove::EndpointAt(PlaceId place,

@@ -1,9 +1,8 @@
 // What a QueueMove has under way: preparing a place, writing the record,
-// waiting for answers, and proving that a place is empty.
+// switching, and waiting for what ends by itself.
 #include <algorithm>
 #include <utility>
 
-#include "lib/base/drain_proof.h"
 #include "lib/base/mutant.h"
 #include "lib/base/permanent.h"
 #include "lib/base/status.h"
@@ -12,18 +11,17 @@
 namespace tieline::inline v0 {
 namespace {
 
+using move_task::kAnswerTime;
+using move_task::kAskAgain;
+
 constexpr absl::Duration kLook = absl::Milliseconds(5);
-constexpr absl::Duration kAskAgain = absl::Milliseconds(20);
-// Between two counts that say the same, where one alone proves nothing.
-constexpr absl::Duration kApart = absl::Milliseconds(200);
-constexpr absl::Duration kAnswerTime = absl::Seconds(2);
 constexpr absl::Duration kTryAgain = absl::Seconds(1);
 
 }  // namespace
 
 bool QueueMove::Work(absl::Time now) {
   return WorkPrepare(now) || WorkCommit(now) || WorkSwitch(now) ||
-         WorkWaits(now) || WorkProofs(now);
+         WorkWaits(now) || WorkAsks(now) || WorkProofs(now);
 }
 
 // ---- Preparing.
@@ -80,6 +78,27 @@ absl::Status QueueMove::CheckLimits(const Binding& binding) const {
   return absl::OkStatus();
 }
 
+void QueueMove::AskToPrepare(const Binding& binding) {
+  const auto fix_start = [this, binding] {
+    Ask(binding.place, driver::Request::Op::kFixStart, kAnswerTime,
+        [this, binding](const driver::Reply& reply) {
+          if (!preparing_ || preparing_->binding != binding) return;
+          preparing_->answered = true;
+          preparing_->status = reply.status;
+          preparing_->existing = reply.count;
+        });
+  };
+  bool creates = senders_.empty() && receivers_.empty();
+  {
+    MutexLock lock(&mu_);
+    creates = creates && places_.at(binding.place).create;
+  }
+  if (!creates) return fix_start();
+  // No handle does it. What came of it, the next answer says.
+  Ask(binding.place, driver::Request::Op::kCreateEntity, kAnswerTime,
+      [fix_start](const driver::Reply&) { fix_start(); });
+}
+
 bool QueueMove::WorkPrepare(absl::Time now) {
   if (!preparing_) return false;
   Preparing& p = *preparing_;
@@ -95,13 +114,7 @@ bool QueueMove::WorkPrepare(absl::Time now) {
     error = CheckLimits(p.binding);
     failed = !error.ok();
     p.asked = true;
-    Ask(p.binding.place, driver::Request::Op::kFixStart, kAnswerTime,
-        [this, binding = p.binding](const driver::Reply& reply) {
-          if (!preparing_ || preparing_->binding != binding) return;
-          preparing_->answered = true;
-          preparing_->status = reply.status;
-          preparing_->existing = reply.count;
-        });
+    AskToPrepare(p.binding);
   }
   if (!failed && p.answered) {
     // Who can't say is taken as it is.
@@ -298,64 +311,9 @@ bool QueueMove::WorkSwitch(absl::Time now) {
   return true;
 }
 
-// ---- Sending again what is retained.
-
-void QueueMove::Unfence(SenderEntry& entry, const MoveWants& wants) {
-  const std::shared_ptr<SenderCore> core = entry.core.lock();
-  entry.fenced = false;
-  bool is_dead = entry.cut;
-  for (const auto& [place, leg] : entry.legs) {
-    const bool was_left =
-        core != nullptr && !core->IsAt(*leg) &&
-        std::count(wants.senders.begin(), wants.senders.end(), place) > 0;
-    if (was_left && !leg->link().is_open()) is_dead = true;
-  }
-  if (!is_dead || core == nullptr) return;
-  entry.replayed = entry.generation - 1;
-  core->Replay(entry.replayed, /*in_order=*/true);
-}
-
-void QueueMove::ReplayLate(uint64_t generation) {
-  for (SenderEntry& entry : senders_) {
-    const std::shared_ptr<SenderCore> core = entry.core.lock();
-    if (core == nullptr || !core->retains()) continue;
-    if (entry.replayed >= generation) continue;
-    entry.replayed = generation;
-    core->Replay(generation, /*in_order=*/false);
-  }
-}
-
-bool QueueMove::IsReplayed(uint64_t generation) const {
-  return std::any_of(senders_.begin(), senders_.end(),
-                     [generation](const SenderEntry& entry) {
-                       return entry.replayed >= generation;
-                     });
-}
-
 // ---- Waiting.
 
 bool QueueMove::WorkWaits(absl::Time now) {
-  MoveWants wants;
-  {
-    MutexLock lock(&mu_);
-    wants = move_->Wants();
-  }
-  // Nobody else reads or sends here, as far as is known.
-  for (const Binding& binding : wants.ask) {
-    bool is_open = false;
-    {
-      MutexLock lock(&mu_);
-      const Undrained* undrained =
-          move_->record().FindUndrained(binding.generation);
-      is_open = undrained != nullptr && undrained->stage == DrainStage::kAsking;
-    }
-    if (is_open) {
-      Feed(move_event::MembersUndrained{binding.generation});
-    } else {
-      Feed(move_event::MembersDrained{binding.generation});
-    }
-    return true;
-  }
   for (const auto& [generation, waiting] : finishing_) {
     if (now < waiting.until && !IsIdleAt(waiting.binding.place)) {
       By(now + kLook);
@@ -371,199 +329,22 @@ bool QueueMove::WorkWaits(absl::Time now) {
     Feed(move_event::HandlersDone{generation});
     return true;
   }
-  for (const auto& [generation, waiting] : retiring_) {
+  for (auto& [generation, waiting] : retiring_) {
     if ((now >= waiting.until || Mutant(73)) &&
         IsIdleAt(waiting.binding.place)) {
-      Feed(move_event::RetireOver{generation});
-      return true;
-    }
-    By(std::max(waiting.until, now + kLook));
-  }
-  return false;
-}
-
-// ---- Proving.
-
-bool QueueMove::IsIdleAt(PlaceId place) const {
-  return std::all_of(receivers_.begin(), receivers_.end(),
-                     [place](const auto& entry) {
-                       const auto leg = entry.legs.find(place);
-                       return leg == entry.legs.end() || leg->second->IsIdle();
-                     });
-}
-
-bool QueueMove::IsOpenAt(PlaceId place) const {
-  return std::all_of(receivers_.begin(), receivers_.end(),
-                     [place](const auto& entry) {
-                       const auto leg = entry.legs.find(place);
-                       return leg == entry.legs.end() || leg->second->is_open();
-                     });
-}
-
-uint64_t QueueMove::ReceivedAt(PlaceId place) const {
-  uint64_t received = 0;
-  for (const ReceiverEntry& entry : receivers_) {
-    const auto leg = entry.legs.find(place);
-    if (leg != entry.legs.end()) received += leg->second->metrics().received;
-  }
-  return received;
-}
-
-void QueueMove::Ask(PlaceId place, driver::Request::Op op,
-                    absl::Duration within,
-                    std::function<void(driver::Reply)> done) {
-  QueueConfig queue;
-  {
-    MutexLock lock(&mu_);
-    queue = places_.at(place);
-  }
-  std::shared_ptr<Endpoint>& endpoint = asked_at_[place];
-  if (endpoint == nullptr) {
-    auto made = host_->EndpointAt(queue);
-    if (!made.ok()) {
-      driver::Reply reply;
-      reply.status = made.status();
-      asked_at_.erase(place);
-      done(std::move(reply));
-      return;
-    }
-    endpoint = *std::move(made);
-  }
-  driver::Request request;
-  request.op = op;
-  request.queue = std::move(queue);
-  request.deadline = clock_->Steady() + within;
-  endpoint->Ask(std::move(request),
-                [this, self = shared_from_this(),
-                 done = std::move(done)](driver::Reply reply) {
-                  Post([done, reply = std::move(reply)] { done(reply); });
-                });
-}
-
-void QueueMove::AskLeft(const Binding& binding) {
-  {
-    // A topic keeps what was read; nothing else is left in it.
-    MutexLock lock(&mu_);
-    if (report_.proof == NameOf(DrainProof::kOffsets)) return;
-  }
-  Ask(binding.place, driver::Request::Op::kDepth, kAnswerTime,
-      [this](const driver::Reply& reply) {
-        if (!reply.status.ok()) return;
-        MutexLock lock(&mu_);
-        report_.left = reply.count;
-      });
-}
-
-bool QueueMove::Prove(Proof& proof, std::string text) {
-  const uint64_t generation = proof.binding.generation;
-  {
-    MutexLock lock(&mu_);
-    report_.proof = std::move(text);
-    report_.status = absl::OkStatus();
-  }
-  Feed(move_event::Drained{generation});
-  return true;
-}
-
-void QueueMove::AskProof(Proof& proof, absl::Time now) {
-  proof.asking = true;
-  const uint64_t received = ReceivedAt(proof.binding.place);
-  Ask(proof.binding.place, driver::Request::Op::kUndrained, kAnswerTime,
-      [this, generation = proof.binding.generation,
-       received](const driver::Reply& reply) {
-        OnProofAnswer(generation, reply, received);
-      });
-  proof.next_ask = now + kAskAgain;
-}
-
-void QueueMove::OnProofAnswer(uint64_t generation, const driver::Reply& reply,
-                              uint64_t received) {
-  const auto it = proofs_.find(generation);
-  if (it == proofs_.end()) return;
-  Proof& proof = it->second;
-  const absl::Time now = clock_->Steady();
-  proof.asking = false;
-  proof.next_ask = now + kAskAgain;
-  if (reply.status.code() == absl::StatusCode::kUnimplemented) {
-    proof.no_answer_can_be_had = true;
-    return;
-  }
-  if (!reply.status.ok()) {
-    proof.confirmed = 0;
-    proof.next_ask = now + kApart;
-    proof.silent_since = std::min(proof.silent_since, now);
-    SetStatus(reply.status);
-    return;
-  }
-  proof.silent_since = absl::InfiniteFuture();
-  const PlaceId place = proof.binding.place;
-  const bool empty = (reply.count == 0 || Mutant(74)) && IsIdleAt(place) &&
-                     received == ReceivedAt(place);
-  if (!empty) {
-    proof.confirmed = 0;
-    return;
-  }
-  // What one broker of a kind can say another can't: it has answered.
-  DrainProof kind = DrainProof::kCount;
-  if (const auto asked = asked_at_.find(place); asked != asked_at_.end()) {
-    const DrainProof known = asked->second->driver().capabilities().drain_proof;
-    if (known != DrainProof::kQuietPeriod) kind = known;
-  }
-  const bool one_is_enough =
-      kind == DrainProof::kExact || kind == DrainProof::kOffsets;
-  if (++proof.confirmed < (one_is_enough ? 1 : 2)) {
-    proof.next_ask = now + kApart;
-    return;
-  }
-  Prove(proof, std::string(NameOf(kind)));
-}
-
-bool QueueMove::WorkProofs(absl::Time now) {
-  absl::Duration quiet_period;
-  absl::Duration dead_after;
-  bool proceeds = false;
-  {
-    MutexLock lock(&mu_);
-    quiet_period = options_.quiet_period;
-    dead_after = options_.dead_after;
-    proceeds = options_.when_dead == WhenDead::kProceed || Mutant(75);
-  }
-  for (auto& [generation, proof] : proofs_) {
-    const PlaceId place = proof.binding.place;
-    const bool may_be_dead = proceeds || IsReplayed(generation);
-    const bool is_dead = may_be_dead && now - dead_after >= proof.silent_since;
-    if (is_dead) {
-      using Decision = move_event::Word::Decision;
-      proof.silent_since = absl::InfiniteFuture();
-      Feed(move_event::Word{Decision::kProceed, generation});
-      return true;
-    }
-    if (proof.asking) continue;
-    if (now < proof.next_ask) {
-      By(proof.next_ask);
-      continue;
-    }
-    if (!proof.no_answer_can_be_had) {
-      if (IsIdleAt(place)) {
-        AskProof(proof, now);
+      if (waiting.left || !HasMembers()) {
+        Feed(move_event::RetireOver{generation});
+        return true;
+      }
+      if (waiting.asking) continue;
+      if (now >= waiting.next_ask) {
+        AskRetired(waiting);
       } else {
-        proof.next_ask = now + kAskAgain;
-        By(proof.next_ask);
+        By(waiting.next_ask);
       }
       continue;
     }
-    const uint64_t received = ReceivedAt(place);
-    if (received != proof.received || !IsIdleAt(place) || !IsOpenAt(place) ||
-        proof.quiet_since == absl::InfiniteFuture()) {
-      proof.received = received;
-      proof.quiet_since = now;
-    }
-    if (now - proof.quiet_since >= quiet_period) {
-      return Prove(proof, fmt::format("unproven: quiet for {}",
-                                      absl::FormatDuration(quiet_period)));
-    }
-    proof.next_ask = now + std::min(kAskAgain, quiet_period / 4);
-    By(proof.next_ask);
+    By(std::max(waiting.until, now + kLook));
   }
   return false;
 }

@@ -20,6 +20,20 @@ std::string_view MoveStateName(MoveState state) {
   return "unknown";
 }
 
+std::string_view StandingName(Standing standing) {
+  switch (standing) {
+    case Standing::kSending:
+      return "sending";
+    case Standing::kDraining:
+      return "draining";
+    case Standing::kLate:
+      return "late";
+    case Standing::kDrained:
+      return "drained";
+  }
+  return "unknown";
+}
+
 std::string_view MoveRefusalName(MoveRefusal refusal) {
   switch (refusal) {
     case MoveRefusal::kMalformed:

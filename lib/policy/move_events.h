@@ -228,6 +228,8 @@ enum class Standing : uint8_t {
   kLate,      // whatever it gets from there it delivers as late
   kDrained,   // so did all reading members when it went on
 };
+// "sending", "draining", "late", "drained".
+std::string_view StandingName(Standing standing);
 
 }  // namespace tieline::inline v0
 

@@ -152,6 +152,16 @@ TEST_CASE("the journal is read in pieces") {
   CHECK(answer["next"] == 2);
 }
 
+TEST_CASE("a member is told how the process stands to a generation") {
+  FakeTarget target;
+  const std::string ask = R"({"op":"standing","queue":"q","generation":)";
+  const Json answer = Answer(&target, ask + "1}");
+  CHECK(answer["standing"] == "sending");
+  CHECK(answer["run"] == "run-1");
+  target.config_.queues.at("q").generation = 2;
+  CHECK(Answer(&target, ask + "1}")["standing"] == "drained");
+}
+
 TEST_CASE("wrong requests are answered with what is wrong") {
   FakeTarget target;
   using C = absl::StatusCode;
@@ -179,6 +189,17 @@ TEST_CASE("wrong requests are answered with what is wrong") {
           C::kInvalidArgument, "\"generation\"");
   refused(R"({"op":"journal","from":"x"})", C::kInvalidArgument, "\"from\"");
   refused(R"({"op":"queue","queue":"x"})", C::kNotFound, "\"x\"");
+  refused(R"({"op":"standing","generation":1})", C::kInvalidArgument,
+          "\"queue\"");
+  for (const char* generation : {"0", "-1", "1.5", "\"1\"", "null"}) {
+    refused(std::string(R"({"op":"standing","queue":"q","generation":)") +
+                generation + "}",
+            C::kInvalidArgument, "\"generation\"");
+  }
+  refused(R"({"op":"standing","queue":"q"})", C::kInvalidArgument,
+          "\"generation\"");
+  refused(R"({"op":"standing","queue":"x","generation":1})", C::kNotFound,
+          "queue x");
   target.plan_status_ = absl::InvalidArgumentError("fresh is too small");
   refused(R"({"op":"apply","queue":"q","to":"fresh"})", C::kInvalidArgument,
           "too small");

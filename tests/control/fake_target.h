@@ -69,6 +69,14 @@ class FakeTarget : public ControlTarget {
     }
     return found;
   }
+  absl::StatusOr<MemberStanding> StandingOf(
+      const std::string& queue, uint64_t generation) const override {
+    if (!config_.queues.contains(queue)) {
+      return absl::NotFoundError("there is no queue " + queue);
+    }
+    const bool sends = config_.queues.at(queue).generation <= generation;
+    return MemberStanding{sends ? "sending" : "drained", "run-1"};
+  }
 
   Config config_;
   std::vector<MoveReport> reports_;

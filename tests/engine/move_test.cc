@@ -396,9 +396,6 @@ TEST_CASE("a plan that can't be is refused, with the reason") {
   Config other_broker = rig.Next("b");
   other_broker.brokers["a"].url.hosts[0].host += "x";
   CHECK(refused(other_broker));
-  Config members = rig.Next("b");
-  members.move.members = {"other.sock"};
-  CHECK(refused(members));
 }
 
 TEST_CASE(

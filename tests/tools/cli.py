@@ -1,10 +1,14 @@
 """Runs the tieline command for the tests."""
 
+import json
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 import uuid
 
@@ -97,3 +101,43 @@ class BrokerCase(unittest.TestCase):
         self.assertEqual(1, len(ran.errors), ran)
         for text in texts:
             self.assertIn(text, ran.errors[0])
+
+
+class RelayCase(BrokerCase):
+    """Relays of the test's own, each with a config file and a state file that
+    have its name."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tieline-relay-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def write_config(self, relay, text):
+        (self.folder / f"{relay}.yaml").write_text(text)
+
+    def start_relay(self, relay):
+        process = start("relay", "-c", self.folder / f"{relay}.yaml", "-q")
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait, 30)
+        self.addCleanup(process.terminate)
+        python_test.wait_until((self.folder / f"{relay}.db.sock").exists, 30,
+                               "it listens")
+        return process
+
+    def reload(self, process, says):
+        process.send_signal(signal.SIGHUP)
+        # It may have other things to say before.
+        said = next((line for line in process.stderr if "reload" in line), "")
+        self.assertIn(says, said)
+
+    def stop_relay(self, process):
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(0, process.wait(timeout=30))
+
+    def journal(self, relay, kind):
+        """What is told by the entries of a kind."""
+        ran = self.ok("journal", "--state", self.folder / f"{relay}.db",
+                      "--json")
+        entries = [json.loads(line) for line in ran.out.splitlines()]
+        return [entry["detail"] for entry in entries if entry["kind"] == kind]

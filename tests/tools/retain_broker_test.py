@@ -1,11 +1,8 @@
 """A real broker dies for good; what it had accepted comes from the next one."""
 
 import json
-import pathlib
-import shutil
-import signal
+import os
 import subprocess
-import tempfile
 
 import cli
 
@@ -32,7 +29,7 @@ class Retain(cli.RelayCase):
     def start_broker(self):
         broker = python_test.ROOT / "tests" / "brokers" / "broker"
         described = json.loads(subprocess.run(
-            [broker, "start", "artemis", "--die-with", str(cli.os.getpid())],
+            [broker, "start", "artemis", "--die-with", str(os.getpid())],
             capture_output=True, text=True, check=True).stdout)
         self.addCleanup(subprocess.run, [broker, "stop", described["name"]],
                         capture_output=True)
@@ -76,8 +73,7 @@ class Retain(cli.RelayCase):
              for i in range(COUNT)],
             [json.loads(line)["id"] for line in got.out.splitlines()])
         self.stop_relay(relay)
-        steps = [entry["detail"]["step"] for entry in self.journal("relay")
-                 if entry["kind"] == "spool"]
+        steps = [entry["step"] for entry in self.journal("relay", "spool")]
         self.assertEqual(["replaying", "replayed"], steps)
 
 

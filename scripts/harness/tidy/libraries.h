@@ -1,5 +1,7 @@
 // What most sources include, precompiled for clang-tidy. No source sees it
 // anywhere else: each includes what it uses, as the compilers check.
+#ifndef TIELINE_SCRIPTS_HARNESS_TIDY_LIBRARIES_H_
+#define TIELINE_SCRIPTS_HARNESS_TIDY_LIBRARIES_H_
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -54,3 +56,5 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+
+#endif  // TIELINE_SCRIPTS_HARNESS_TIDY_LIBRARIES_H_

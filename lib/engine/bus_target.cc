@@ -1,8 +1,9 @@
-#include "lib/control/control_target.h"
+#include "lib/engine/bus_target.h"
 
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/engine/bus_core.h"
 
 namespace tieline::inline v0 {
 
@@ -64,6 +65,16 @@ absl::StatusOr<std::shared_ptr<Moving>> BusTarget::Find(
 absl::StatusOr<std::vector<JournalRecord>> BusTarget::ReadJournal(
     uint64_t from, int64_t limit) const {
   return bus_->ReadJournal(from, limit);
+}
+
+absl::StatusOr<MemberStanding> BusTarget::StandingOf(
+    const std::string& queue, uint64_t generation) const {
+  MemberStanding said;
+  TIELINE_ASSIGN_OR_RETURN(const Standing standing,
+                           bus_->StandingOf(queue, generation));
+  said.standing = StandingName(standing);
+  said.run = bus_->run();
+  return said;
 }
 
 }  // namespace tieline::inline v0
