@@ -7,7 +7,7 @@ import subprocess
 import cli
 
 python_test = cli.python_test
-COUNT = 2000
+COUNT = 500
 
 FILE = """\
 brokers:
