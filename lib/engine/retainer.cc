@@ -32,9 +32,11 @@ Retainer::Retainer(SpoolLanes::Claim* claim, RetainerOptions options)
   mail_->wake = options_.wake;
 }
 
-Retainer::~Retainer() {
-  if (waiting_ == 0) return;
-  claim_->store()->Submit(std::move(waits_), [](const auto&) {}).IgnoreError();
+void Retainer::Close() {
+  if (std::exchange(waiting_, 0) == 0) return;
+  claim_->store()
+      ->Submit(std::exchange(waits_, {}), [](const auto&) {})
+      .IgnoreError();
 }
 
 absl::Status Retainer::Open() {

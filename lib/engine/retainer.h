@@ -42,14 +42,14 @@ class Retainer final : public SendKeeper {
  public:
   // `claim` outlives it.
   Retainer(SpoolLanes::Claim* claim, RetainerOptions options);
-  // What was kept last is still written.
-  ~Retainer();
   // What is there already; it is kept for as long as if it were new.
   absl::Status Open();
   // Lanes that senders left which are gone, too.
   void TakeLeft();
 
   void Keep(const SendResult& result) override;
+  // The sender is closed: what was kept last is still written.
+  void Close();
   // Writes what was kept, and drops what is old.
   void Pump(absl::Time now);
   absl::Time Next() const { return next_; }

@@ -134,6 +134,7 @@ void SenderSpool::Forget() {
   waiting_.clear();
   writing_.clear();
   in_doubt_.clear();
+  if (retainer_ != nullptr) retainer_->Close();
 }
 
 // ---- To the disk.
