@@ -59,7 +59,12 @@ struct BusOptions {
   // beside the process that has it; queues are then where the config says.
   bool keeps_state = true;
   // A Unix socket (mode 0600) at which the bus answers `tieline move` and the
-  // processes that name it in their `move.members`. Empty: there is none.
+  // processes that name it in their `move.members`; made by Bus::Open, on a
+  // thread of its own, and removed when the bus is closed. Empty: there is
+  // none. Bus::Open fails with kFailedPrecondition when a living process has it
+  // or a file is there that is no socket, kInvalidArgument when the path is
+  // longer than 107 bytes, kNotFound, kPermissionDenied or kUnavailable by its
+  // folder.
   std::string control_socket;
   ReconnectOptions reconnect;
   RetryBudgetOptions retry_budget;

@@ -68,14 +68,8 @@ void Retainer::TakeLeft() {
 }
 
 void Retainer::Keep(const SendResult& result) {
-  SpoolEntry entry;
-  const SendBatchState& from = *SendBatchState::BatchOf(result);
-  entry.sequence = from.sequence;
-  entry.index = from.first_index + from.IndexOf(result);
-  entry.spooled_at = options_.clock->Now();
-  entry.message = result.message;
   bytes_.clear();
-  EncodeSpoolEntry(entry, &bytes_);
+  EncodeSpoolEntry(SpoolEntryOf(result, options_.clock->Now()), &bytes_);
   if (bytes_.size() > kMostBytes) {
     options_.log(
         fmt::format("{}: message {} of {} bytes is too large to be "

@@ -218,14 +218,8 @@ bool SenderSpool::Writable(SendResult& r) {
 }
 
 void SenderSpool::Encode(const SendResult& r, StoreBatch* batch) {
-  const SendBatchState& from = *SendBatchState::BatchOf(r);
-  SpoolEntry entry;
-  entry.sequence = from.sequence;
-  entry.index = from.first_index + from.IndexOf(r);
-  entry.spooled_at = options_.clock->Now();
-  entry.message = r.message;
   bytes_.clear();
-  EncodeSpoolEntry(entry, &bytes_);
+  EncodeSpoolEntry(SpoolEntryOf(r, options_.clock->Now()), &bytes_);
   batch->Append(claim_->own(), std::hash<std::string_view>()(r.message.key()),
                 bytes_);
 }

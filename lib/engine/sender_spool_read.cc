@@ -188,17 +188,13 @@ void SenderSpool::OnResolved(SendBatchState& batch, SendResult& result) {
     if (lanes_[b.lane].retained) replayed_.fetch_add(1);
     Done(b.lane, stored.number);
   } else if (result.state == SendState::kRejected) {
-    SpoolEntry entry;
-    entry.sequence = b.sequence;
-    entry.index = b.first_index + b.IndexOf(result);
-    entry.spooled_at = options_.clock->Now();
-    entry.message = result.message;
     Refused refused{b.lane,
                     stored.number,
                     std::string(result.id()),
                     {},
                     std::string(MessageOf(result.status))};
-    EncodeSpoolEntry(entry, &refused.bytes);
+    EncodeSpoolEntry(SpoolEntryOf(result, options_.clock->Now()),
+                     &refused.bytes);
     refused_.push_back(std::move(refused));
   } else {
     // The next one reads it again.

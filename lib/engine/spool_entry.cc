@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/status.h"
+#include "lib/engine/send_batch.h"
 #include "lib/store/message_codec.h"
 
 namespace tieline::inline v0 {
@@ -34,6 +35,16 @@ absl::Duration SpoolEntry::TtlLeft(absl::Time now) const {
   // A clock that was set back makes no message younger than it was.
   const absl::Duration age = std::max(now - spooled_at, absl::ZeroDuration());
   return std::max(ttl - age, absl::ZeroDuration());
+}
+
+SpoolEntry SpoolEntryOf(const SendResult& result, absl::Time now) {
+  const SendBatchState& batch = *SendBatchState::BatchOf(result);
+  SpoolEntry entry;
+  entry.sequence = batch.sequence;
+  entry.index = batch.first_index + batch.IndexOf(result);
+  entry.spooled_at = now;
+  entry.message = result.message;
+  return entry;
 }
 
 void EncodeSpoolEntry(const SpoolEntry& entry, std::string* out) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "tieline/message.h"
+#include "tieline/sender.h"
 
 namespace tieline::inline v0 {
 
@@ -26,6 +27,9 @@ struct SpoolEntry {
   // where it has none.
   absl::Duration TtlLeft(absl::Time now) const;
 };
+
+// Of a message that its sender has in hand.
+SpoolEntry SpoolEntryOf(const SendResult& result, absl::Time now);
 
 // Appends to `*out`; the message alone is EncodeStored.
 void EncodeSpoolEntry(const SpoolEntry& entry, std::string* out);

@@ -32,6 +32,13 @@ struct RetainRig : SpoolRig {
   }
 };
 
+// Of one key; a broker has to accept each.
+void SendNumbers(Sender& sender, int from, int to) {
+  for (const std::string& number : Numbers(from, to)) {
+    REQUIRE(sender.Send(Keyed("k", number)).ok());
+  }
+}
+
 struct Came {
   std::string body;
   bool late = false;
@@ -56,9 +63,7 @@ TEST_CASE("what a dead broker had accepted comes from the new one, in order") {
   RetainRig rig;
   rig.Open();
   auto sender = rig.OpenSender();
-  for (int i = 0; i < 10; ++i) {
-    REQUIRE(sender->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*sender, 0, 10);
   CHECK(rig.Retains(10));
   if (hangs) {
     rig.brokers["a"]->Stall(true);
@@ -101,13 +106,9 @@ TEST_CASE("nothing is sent again where the old broker answers") {
   RetainRig rig;
   rig.Open();
   auto sender = rig.OpenSender();
-  for (int i = 0; i < 10; ++i) {
-    REQUIRE(sender->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*sender, 0, 10);
   const auto moving = rig.Move("b");
-  for (int i = 10; i < 20; ++i) {
-    REQUIRE(sender->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*sender, 10, 20);
   CHECK(rig.Receive(20) == Numbers(0, 20));
   CHECK(moving->Wait(kLong).ok());
   CHECK(moving->reports().front().replayed == 0);
@@ -120,15 +121,11 @@ TEST_CASE("a broker that dies while it is drained: what it had comes late") {
   RetainRig rig;
   rig.Open();
   auto sender = rig.OpenSender();
-  for (int i = 0; i < 10; ++i) {
-    REQUIRE(sender->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*sender, 0, 10);
   const auto moving = rig.Move("b");
   CHECK(Eventually(
       [&] { return moving->reports().front().state == "draining"; }));
-  for (int i = 10; i < 13; ++i) {
-    REQUIRE(sender->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*sender, 10, 13);
   CHECK(rig.Retains(13));
   rig.Down("a");
   moving->Proceed();
@@ -193,9 +190,7 @@ TEST_CASE("a process that ends while it sends again goes on when it is back") {
   RetainRig rig;
   rig.Open();
   auto sender = rig.OpenSender();
-  for (int i = 0; i < 10; ++i) {
-    REQUIRE(sender->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*sender, 0, 10);
   CHECK(rig.Retains(10));
   rig.Down("a");
   constexpr int kMany = 1'000'000;
@@ -257,9 +252,7 @@ TEST_CASE("a route's destination dies: what it had is sent again") {
   route.to = "q";
   auto running = *rig.bus->StartRoute(route);
   auto source = *rig.bus->OpenSender("from");
-  for (int i = 0; i < 10; ++i) {
-    REQUIRE(source->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*source, 0, 10);
   CHECK(Eventually(
       [&] { return rig.bus->metrics().routes.front().relayed == 10; }));
   CHECK(Eventually([&] {
@@ -271,9 +264,7 @@ TEST_CASE("a route's destination dies: what it had is sent again") {
   }));
   rig.Down("a");
   const auto moving = rig.Move("b");
-  for (int i = 10; i < 20; ++i) {
-    REQUIRE(source->Send(Keyed("k", std::to_string(i))).ok());
-  }
+  SendNumbers(*source, 10, 20);
   CHECK(rig.Receive(20) == Numbers(0, 20));
 }
 
