@@ -49,7 +49,7 @@ class Bus {
   // `queue` is a name from the config, or a URL. They return at once; the
   // connection is made behind them and kept up. kNotFound: no such queue.
   // kInvalidArgument: the options, or sends that end before the queue's spool
-  // begins.
+  // begins. kResourceExhausted, kUnavailable: the state file's disk.
   absl::StatusOr<std::unique_ptr<Sender>> OpenSender(
       std::string_view queue, SenderOptions options = {});
   absl::StatusOr<std::unique_ptr<Receiver>> OpenReceiver(

@@ -51,9 +51,9 @@ struct BusOptions {
   // Null: callbacks run on the runner's thread, where they must not block.
   // Outlives the bus.
   Executor* executor = nullptr;
-  // True: no thread is made; the host calls Bus::RunOnce when Bus::fd() is
-  // readable or the time it returned has come. Blocking calls may then be made
-  // from other threads only.
+  // True: no thread is made; the host calls Bus::RunOnce, which then writes the
+  // state file as well, when Bus::fd() is readable or the time it returned has
+  // come. Blocking calls may then be made from other threads only.
   bool host_runs = false;
   // Opens Config::state_file, which one process at a time can do. False: a tool
   // beside the process that has it; queues are then where the config says.

@@ -66,7 +66,15 @@ absl::Status BusCore::Start() {
     store_options.spool_bytes = static_cast<int64_t>(config.spool_bytes);
     most_retained_ = store_options.spool_bytes / 2;
     const int64_t journal_bytes = store_options.journal_bytes;
+    if (options_.host_runs) {
+      store_runner_ = std::make_shared<StoreRunner>(&runner_);
+      store_options.drive = StoreDrive::kCaller;
+      store_options.on_work = [writer = store_runner_.get()] {
+        writer->Wake();
+      };
+    }
     TIELINE_ASSIGN_OR_RETURN(store_, Store::Open(std::move(store_options)));
+    if (store_runner_ != nullptr) store_runner_->Begin(store_.get());
     move_store_ = MakeMoveStore(store_.get(), journal_bytes);
     TIELINE_RETURN_IF_ERROR(inboxes_.Open(store_.get(), config, clock_));
     spool_lanes_ = std::make_shared<SpoolLanes>(store_.get());

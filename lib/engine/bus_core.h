@@ -19,6 +19,7 @@
 #include "lib/engine/runner.h"
 #include "lib/engine/sender_core.h"
 #include "lib/engine/spool_lanes.h"
+#include "lib/engine/store_runner.h"
 #include "lib/move/bus_moves.h"
 #include "lib/move/members.h"
 #include "lib/store/store.h"
@@ -116,7 +117,8 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   Runner runner_;
   const std::string producer_;
   std::atomic<uint64_t> next_sender_{0};
-  std::unique_ptr<Store> store_;  // null: no state is kept
+  std::shared_ptr<StoreRunner> store_runner_;  // null: the store runs itself
+  std::unique_ptr<Store> store_;               // null: no state is kept
   Inboxes inboxes_;
   std::shared_ptr<SpoolLanes> spool_lanes_;  // null: no state is kept
   int64_t most_retained_ = 0;

@@ -316,7 +316,7 @@ void Deduper::OnDurable(std::span<const uint64_t> cookies,
   if (leg_now != nullptr) leg_now->OnDeduperChange();
 }
 
-void Deduper::OnRoom() {
+void Deduper::OnDue() {
   ready_.store(true, std::memory_order_release);
   if (const auto leg_now = leg()) leg_now->OnDeduperChange();
 }

@@ -92,7 +92,7 @@ class Deduper final : public InboxUser,
   void OnVerdict(uint64_t cookie, InboxVerdict verdict) override;
   void OnDurable(std::span<const uint64_t> cookies,
                  const absl::Status& status) override;
-  void OnRoom() override;
+  void OnDue() override;
 
  private:
   enum class State : uint8_t {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -88,15 +89,21 @@ InboxVerdict Inbox::Claim(std::string_view id, uint64_t digest, UserNumber user,
 }
 
 void Inbox::Done(std::string_view id, UserNumber user, uint64_t cookie) {
+  bool closed = false;
   {
     const MutexLock lock(&mu_);
-    if (!closed_) {
+    closed = closed_;
+    if (!closed) {
       const auto claim = claims_.Find(id);
       if (!claim.has_value() || !claims_.Seal(*claim)) return;
       to_store_.push_back({*claim, {user, cookie}});
       if (storing_.empty() && !delayed_) Flush();
-      return;
+      if (!due_) return;
     }
+  }
+  if (!closed) {
+    TellDue();
+    return;
   }
   TellDurable({{0, {user, cookie}}},
               absl::CancelledError("the inbox was closed"));
@@ -110,7 +117,7 @@ void Inbox::Failed(std::string_view id) {
     End(*claim, false);
   }
   TellVerdicts();
-  TellRoom();
+  TellDue();
 }
 
 void Inbox::End(Claims::Number claim, bool handled) {
@@ -131,7 +138,9 @@ void Inbox::Flush() {
       (taken == 0 || batch.bytes() + static_cast<int64_t>(StoreBatch::kMaxId) <
                          options_.batch_bytes)) {
     const Claims::Number claim = to_store_[taken].claim;
-    batch.AddToInbox(queue_, claims_.IdOf(claim), claims_.DigestOf(claim));
+    if (!Mutant(93)) {
+      batch.AddToInbox(queue_, claims_.IdOf(claim), claims_.DigestOf(claim));
+    }
     ++taken;
   }
   if (taken == 0) return;
@@ -158,6 +167,7 @@ void Inbox::PutBack(const absl::Status& why) {
   counts_.last_error = why;
   const absl::Time now = clock_->Steady();
   delayed_ = true;
+  due_ = !Mutant(94);
   retry_at_ = now + options_.retry;
   if (absl::IsResourceExhausted(why)) next_eviction_ = now;
 }
@@ -179,7 +189,7 @@ void Inbox::OnCommitted(const absl::Status& status) {
   }
   TellDurable(durable, absl::OkStatus());
   TellVerdicts();
-  TellRoom();
+  TellDue();
 }
 
 void Inbox::BeginMove() {
@@ -188,9 +198,13 @@ void Inbox::BeginMove() {
 }
 
 void Inbox::EndMove() {
-  const MutexLock lock(&mu_);
-  --moves_;
-  keep_until_ = clock_->Steady() + options_.window.age;
+  {
+    const MutexLock lock(&mu_);
+    --moves_;
+    keep_until_ = clock_->Steady() + options_.window.age;
+    due_ = true;
+  }
+  TellDue();
 }
 
 absl::Time Inbox::Tick() {
@@ -201,6 +215,7 @@ absl::Time Inbox::Tick() {
     delayed_ = false;
     Flush();
   }
+  due_ = false;
   absl::Time next = absl::InfiniteFuture();
   if (moves_ == 0) {
     const absl::Time due = std::max(next_eviction_, keep_until_);
@@ -232,7 +247,7 @@ void Inbox::OnEvicted() {
     if (closed_) return;
     stored_ids_ = store_->state().inbox_ids;
   }
-  TellRoom();
+  TellDue();
 }
 
 void Inbox::Close() {
@@ -292,15 +307,17 @@ void Inbox::TellVerdicts() {
   }
 }
 
-void Inbox::TellRoom() {
+void Inbox::TellDue() {
   std::vector<std::shared_ptr<InboxUser>> users;
   {
     const MutexLock lock(&mu_);
-    if (!refused_ || IsFull()) return;
-    refused_ = false;
+    const bool has_room = refused_ && !IsFull();
+    if (!has_room && !due_) return;
+    if (has_room) refused_ = false;
+    due_ = false;
     for (const auto& [number, user] : users_) users.push_back(user);
   }
-  for (const auto& user : users) user->OnRoom();
+  for (const auto& user : users) user->OnDue();
 }
 
 Inbox::State Inbox::state() const {

@@ -10,15 +10,15 @@
 //
 // Ids are evicted once they are out of the window, and not between BeginMove
 // and a window after EndMove. At its bounds it takes no claim (kFull): callers
-// stop receiving until OnRoom.
+// stop receiving until OnDue.
 //
 // The store being full or failed delays OnDurable, it does not lose it: what
 // waits is tried again by Tick. Ids that wait are bounded by the claims.
 //
 // Threads: every function from any thread. Users are called on the store's
-// thread, and on threads that call Failed, Close or (of a closed inbox) Done,
-// with no lock held; from there they may call everything. Call those three
-// while holding no lock that a user takes. Lock order: Inbox::mu_ before the
+// thread, and on threads that call Done, Failed, EndMove or Close, with no lock
+// held; from there they may call everything. Call those four while holding no
+// lock that a user takes. Lock order: Inbox::mu_ before the
 // store's. The store outlives the inbox.
 #ifndef TIELINE_LIB_ENGINE_INBOX_H_
 #define TIELINE_LIB_ENGINE_INBOX_H_
@@ -54,8 +54,9 @@ class InboxUser {
   // was closed before that (they may be there or not).
   virtual void OnDurable(std::span<const uint64_t> cookies,
                          const absl::Status& status) = 0;
-  // There was no room (kFull), and now there may be.
-  virtual void OnRoom() = 0;
+  // There was no room (kFull), and now there may be; or Tick is to be called
+  // sooner than it said.
+  virtual void OnDue() = 0;
 };
 
 struct InboxOptions {
@@ -144,7 +145,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   // What users are told, with no lock held.
   void TellDurable(const std::vector<Item>& items, const absl::Status& status);
   void TellVerdicts();
-  void TellRoom();
+  void TellDue();
   std::shared_ptr<InboxUser> UserOf(UserNumber number) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -171,7 +172,8 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   // Failed must not be called in turn from inside.
   std::deque<Claims::Told> verdicts_ ABSL_GUARDED_BY(mu_);
   bool telling_ ABSL_GUARDED_BY(mu_) = false;
-  bool refused_ ABSL_GUARDED_BY(mu_) = false;  // since the last OnRoom
+  bool refused_ ABSL_GUARDED_BY(mu_) = false;  // since the last OnDue
+  bool due_ ABSL_GUARDED_BY(mu_) = false;      // sooner than the last Tick said
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   State counts_ ABSL_GUARDED_BY(mu_);
 };

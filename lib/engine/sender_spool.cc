@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/status.h"
 
 namespace tieline::inline v0 {
@@ -58,7 +59,7 @@ absl::Status SenderSpool::Open() {
 }
 
 void SenderSpool::Add(SendBatchState* batch) {
-  if (!spooling_) {
+  if (!spooling_ || Mutant(92)) {
     // It was idle: the last answer is no measure.
     if (in_hand_->unresolved() == 0) stalled_since_ = absl::InfiniteFuture();
     in_hand_->Add(batch);
@@ -304,8 +305,11 @@ void SenderSpool::OnWritten(const StoreCommitted& result) {
 }
 
 void SenderSpool::OnSpooled(SendResult* r, uint64_t number) {
-  // Its deadline may have passed meanwhile.
-  if (SendBatchState::IsResolved(*r)) return;
+  // It was accepted, or its deadline passed, meanwhile: it is not to be sent.
+  if (SendBatchState::IsResolved(*r)) {
+    if (!Mutant(90)) Done(0, number);
+    return;
+  }
   if ((SendBatchState::FlagsOf(*r) & SendBatchState::kAtDriver) != 0) {
     in_doubt_.emplace(r, number);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/status.h"
 #include "lib/engine/generation_stamp.h"
 #include "lib/engine/sender_spool.h"
@@ -34,7 +35,7 @@ absl::Status SenderSpool::AddLane(QueueId id) {
   Lane lane;
   lane.id = id;
   lane.trimmed = range.trimmed;
-  lane.next = range.trimmed + 1;
+  lane.next = (Mutant(97) ? range.last : range.trimmed) + 1;
   lane.last = range.last;
   const uint64_t there = range.last - range.trimmed;
   if (there > 0) {
@@ -136,6 +137,7 @@ void SenderSpool::ReadEntry(size_t lane, const SpoolChunk::Entry& stored) {
   unanswered.bytes += bytes;
   read_.push_back(std::move(entry->message));
   read_stored_.push_back({stored.sequence, bytes});
+  if (Mutant(91)) Done(lane, stored.sequence);
 }
 
 bool SenderSpool::MayRead(const Lane& lane) const {

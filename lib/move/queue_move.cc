@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/status.h"
 #include "lib/control/move_json.h"
 #include "lib/engine/generation_stamp.h"
@@ -81,7 +82,7 @@ absl::StatusOr<std::shared_ptr<QueueMove>> QueueMove::Make(
     MutexLock lock(&made->mu_);
     const MovePlan plan = made->places_.PlanOf(queue);
     if (!plan.IsValid()) return Refusal(queue.name, MoveRefusal::kMalformed);
-    if (saved.has_value()) {
+    if (saved.has_value() && !Mutant(99)) {
       TIELINE_ASSIGN_OR_RETURN(MoveRecord record,
                                made->places_.Decode(saved->record, queue));
       made->move_.emplace(OptionsOf(queue), std::move(record));
@@ -119,7 +120,7 @@ absl::StatusOr<std::shared_ptr<QueueMove>> QueueMove::Make(
       MutexLock lock(&move->mu_);
       plan = move->places_.PlanOf(queue);
     }
-    move->Feed(move_event::Plan{std::move(plan)});
+    move->Feed(move_event::Plan{std::move(plan), true});
   });
   return made;
 }

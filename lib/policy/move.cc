@@ -57,6 +57,7 @@ void Move::On(const move_event::Plan& event, MoveActions& out) {
   if (plan.target().generation > known) {
     Tell(Step::kPlanned, plan.target(), out);
     prepare_waits_ = false;
+    starts_ = event.at_start;
   }
   // What is on its way to disk stays as it is; the rest follows the plan.
   ahead_.clear();
@@ -121,6 +122,7 @@ void Move::On(const move_event::Undo&, MoveActions& out) {
   ahead_.clear();
   prepared_ = 0;
   prepare_waits_ = false;
+  starts_ = false;
 }
 
 void Move::On(const move_event::Prepared& event, MoveActions&) {
@@ -134,6 +136,7 @@ void Move::On(const move_event::PrepareFailed& event, MoveActions& out) {
   const Binding* hop = NextHop();
   if (hop == nullptr || hop->generation != event.generation) return;
   prepare_waits_ = true;
+  starts_ = false;
   Tell(Step::kPrepareFailed, *hop, out);
 }
 
@@ -146,6 +149,7 @@ void Move::On(const move_event::Committed&, MoveActions& out) {
   if (before.present != record_.present) {
     if (options_.sends && !Mutant(11)) left_ = before.present;
     prepared_ = 0;
+    starts_ = false;
     const auto gone_to = [&](const Binding& b) {
       return b.generation <= record_.present.generation && !Mutant(27);
     };
@@ -184,6 +188,7 @@ void Move::ReportChange(const MoveRecord& before, MoveActions& out) const {
 void Move::On(const move_event::CommitFailed&, MoveActions& out) {
   if (!pending_) return;
   commit_waits_ = true;
+  starts_ = false;
   Tell(Step::kCommitFailed, pending_->present, out);
 }
 
@@ -305,7 +310,7 @@ bool operator==(const Move& a, const Move& b) {
   const auto fields = [](const Move& m) {
     return std::tie(m.record_, m.pending_, m.is_in_doubt_, m.commit_waits_,
                     m.ahead_, m.prepared_, m.prepare_waits_, m.left_,
-                    m.proceed_);
+                    m.proceed_, m.starts_);
   };
   return fields(a) == fields(b);
 }

@@ -72,7 +72,7 @@ class Move {
     if (m.pending_) h = H::combine(std::move(h), *m.pending_);
     return H::combine(std::move(h), m.record_, m.pending_.has_value(),
                       m.is_in_doubt_, m.commit_waits_, m.ahead_, m.prepared_,
-                      m.prepare_waits_, m.left_, m.proceed_);
+                      m.prepare_waits_, m.left_, m.proceed_, m.starts_);
   }
 
  private:
@@ -122,6 +122,7 @@ class Move {
   // Where sends may be without an outcome: the place before the present one.
   Binding left_;
   uint64_t proceed_ = 0;  // somebody's word, up to this generation
+  bool starts_ = false;   // it has a plan from the start, and did not go yet
 };
 
 }  // namespace tieline::inline v0

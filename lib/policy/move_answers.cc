@@ -81,6 +81,7 @@ SendTo Move::SendNow(bool key_is_unresolved) const {
   if (!options_.sends || IsJoining() || key_is_unresolved) return {};
   // Where the record may be on disk, the present place is no longer ours.
   if (MovesNow() && (is_in_doubt_ || !commit_waits_) && !Mutant(23)) return {};
+  if (starts_ && NextHop() != nullptr && !Mutant(96)) return {};
   const bool place_is_drained_first =
       std::any_of(record_.undrained.begin(), record_.undrained.end(),
                   [&](const Undrained& u) {

@@ -43,6 +43,10 @@ namespace move_event {
 // The config as it is now. The same one again changes nothing.
 struct Plan {
   MovePlan plan;
+  // It is the config that the process starts with, which goes before what it
+  // did last: nothing is sent to where it was unless the new place can't be
+  // prepared. (What it did last may be older than it knows.)
+  bool at_start = false;
 };
 // What was planned and not committed is not to be done.
 struct Undo {};

@@ -135,6 +135,8 @@ absl::Status Store::Reopen() { return core_->Reopen(); }
 
 size_t Store::RunOnce() { return core_->RunOnce(); }
 
+bool Store::HasWork() const { return core_->HasWork(); }
+
 absl::Status Store::Close(absl::Duration within) {
   return core_->Close(within);
 }

@@ -135,6 +135,8 @@ class Store {
   // With StoreDrive::kCaller: commits what waits, in one transaction; how many
   // batches were answered.
   size_t RunOnce();
+  // Whether there is something for it.
+  bool HasWork() const;
 
   // Commits what waits and closes the file. kDeadlineExceeded: the disk did not
   // answer; what was not begun is answered kCancelled, and the file is closed,

@@ -116,6 +116,9 @@ absl::Status StoreCore::Submit(StoreBatch batch, Store::Done done) {
                         .committed = {}});
   }
   wake_.NotifyOne();
+  if (options_.drive == StoreDrive::kCaller && options_.on_work != nullptr) {
+    options_.on_work();
+  }
   return absl::OkStatus();
 }
 
@@ -215,15 +218,22 @@ absl::Status StoreCore::Reopen() {
   return absl::OkStatus();
 }
 
+bool StoreCore::WorkWaits() const {
+  return !waiting_.empty() ||
+         (failure_.ok() && !drops_wait_ && index_->HasDrops());
+}
+
+bool StoreCore::HasWork() const {
+  const MutexLock lock(&mu_);
+  return WorkWaits();
+}
+
 void StoreCore::Loop() {
   committing_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   while (true) {
     {
       const MutexLock lock(&mu_);
-      while (waiting_.empty() && !closing_ &&
-             !(failure_.ok() && !drops_wait_ && index_->HasDrops())) {
-        wake_.Wait(&mu_);
-      }
+      while (!WorkWaits() && !closing_) wake_.Wait(&mu_);
       if (waiting_.empty() && closing_) break;
     }
     RunOnce();

@@ -42,6 +42,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::string producer();
   absl::Status Reopen();
   size_t RunOnce();
+  bool HasWork() const;
   absl::Status Close(absl::Duration within);
 
   bool OnOwnThread() const {
@@ -80,6 +81,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void Fail(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(db_mu_);
   static void Answer(Group group);
 
+  bool WorkWaits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Loop();
   void CloseFile();
   // OK while something may be submitted.

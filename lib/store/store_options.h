@@ -3,6 +3,7 @@
 #define TIELINE_LIB_STORE_STORE_OPTIONS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -45,6 +46,9 @@ struct StoreOptions {
   // What the destructor waits for the last commit, at most.
   absl::Duration stop_within = absl::Seconds(5);
   StoreDrive drive = StoreDrive::kThread;
+  // With kCaller: called when RunOnce has something to do that it had not
+  // before, on the thread that submitted it, under no lock. May be empty.
+  std::function<void()> on_work;
   // For the journal's times and the inbox's ages.
   Clock* clock = Clock::System();
   // The SQLite VFS that the file is opened with; empty: SQLite's default.

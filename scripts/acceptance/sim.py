@@ -14,7 +14,7 @@ import sys
 
 import accept
 
-DEPENDS = ("include/", "lib/", "tests/sim/")
+DEPENDS = ("include/", "lib/", "tests/sim/", "tests/store/")
 
 PART = 50_000
 PARTS = 6

@@ -31,13 +31,13 @@ class Listener final : public InboxUser {
       (status.ok() ? durable : lost).push_back(cookie);
     }
   }
-  void OnRoom() override { ++room; }
+  void OnDue() override { ++due; }
 
   std::vector<std::pair<uint64_t, Verdict>> verdicts;
   std::function<void(uint64_t, Verdict)> on_verdict;
   std::vector<uint64_t> durable;
   std::vector<uint64_t> lost;
-  int room = 0;
+  int due = 0;
 };
 
 using Cookies = std::vector<uint64_t>;
@@ -247,14 +247,14 @@ TEST_CASE("claims are bounded, and who was refused is told of room") {
   CHECK(desk.Claim("b", 2) == Verdict::kNew);
   CHECK(desk.Claim("c", 3) == Verdict::kFull);
   CHECK(desk.Claim("a", 4) == Verdict::kInHand);
-  CHECK(desk.listener->room == 0);
+  CHECK(desk.listener->due == 0);
   desk.Done("a", 1);
   desk.RunStore();
-  CHECK(desk.listener->room == 1);
+  CHECK(desk.listener->due == 1);
   CHECK(desk.Claim("c", 3) == Verdict::kNew);
   CHECK(desk.Claim("d", 5) == Verdict::kFull);
   desk.inbox->Failed("b");
-  CHECK(desk.listener->room == 2);
+  CHECK(desk.listener->due == 2);
   CHECK(desk.inbox->state().refused == 2);
 }
 
@@ -269,7 +269,7 @@ TEST_CASE("copies that wait are bounded") {
   CHECK(desk.Claim("a", 5) == Verdict::kFull);
   desk.Done("a", 1);
   desk.RunStore();
-  CHECK(desk.listener->room == 1);
+  CHECK(desk.listener->due == 1);
 }
 
 TEST_CASE(
@@ -287,11 +287,11 @@ TEST_CASE(
   desk.inbox->Tick();
   desk.RunStore();
   CHECK(desk.Claim("d", 1) == Verdict::kFull);
-  CHECK(desk.listener->room == 0);
+  CHECK(desk.listener->due == 0);
   desk.clock.Advance(absl::Minutes(8));
   desk.inbox->Tick();
   desk.RunStore();
-  CHECK(desk.listener->room == 1);
+  CHECK(desk.listener->due == 1);
   CHECK(desk.Claim("d", 1) == Verdict::kNew);
   CHECK(desk.Claim("c", 2) == Verdict::kDone);
 }
@@ -326,7 +326,9 @@ TEST_CASE("a tick says when the next is due") {
   CHECK(desk.inbox->Tick() == now + absl::Seconds(2));
   desk.inbox->BeginMove();
   CHECK(desk.inbox->Tick() == absl::InfiniteFuture());
+  CHECK(desk.listener->due == 0);
   desk.inbox->EndMove();
+  CHECK(desk.listener->due == 1);
   CHECK(desk.inbox->Tick() == now + absl::Minutes(10));
 }
 
@@ -341,6 +343,7 @@ TEST_CASE("what the store refuses waits, and is tried again") {
   desk.RunStore();
   CHECK(desk.inbox->state().to_store == 1);
   CHECK(absl::IsResourceExhausted(desk.inbox->state().last_error));
+  CHECK(desk.listener->due == 1);  // a tick is due that none announced
   CHECK(desk.listener->durable == Cookies{0, 0});
   // The handler has run: copies wait for the disk.
   CHECK(desk.Claim("c", 2) == Verdict::kInHand);

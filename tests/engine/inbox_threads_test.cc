@@ -25,7 +25,7 @@ class Crowd final : public InboxUser {
                  const absl::Status& status) override {
     if (status.ok()) durable += static_cast<int>(cookies.size());
   }
-  void OnRoom() override {}
+  void OnDue() override {}
   void Act(uint64_t cookie, InboxVerdict verdict) {
     if (verdict == InboxVerdict::kDone) ++dropped;
     if (verdict != InboxVerdict::kNew) return;

@@ -1,6 +1,8 @@
 // While no broker takes messages they go to disk, and from there, in their
 // order, to a broker when one does.
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <thread>
@@ -43,6 +45,45 @@ TEST_CASE("while the broker is away sends go to disk, and then to the broker") {
   const std::vector<std::string> came = rig.Receive(21);
   CHECK(std::vector(came.begin(), came.begin() + 20) == Numbers(0, 20));
   CHECK(Eventually([&] { return rig.JournalOf("spool").size() >= 2; }));
+}
+
+TEST_CASE("host_runs: the host's loop writes the spool, no thread does") {
+  SpoolRig rig;
+  rig.Down("a");
+  BusOptions options;
+  options.host_runs = true;
+  rig.bus = *Bus::Open(rig.config, std::move(options));
+  auto sender = rig.OpenSender();
+  std::vector<SendState> states;
+  std::vector<Message> messages;
+  for (const auto& number : Numbers(0, 3))
+    messages.push_back(Keyed("k", number));
+  REQUIRE(sender
+              ->SendBatch(std::move(messages),
+                          [&](std::span<const SendResult> results) {
+                            for (const auto& r : results) {
+                              states.push_back(r.state);
+                            }
+                          })
+              .ok());
+  const auto runs_until = [&](const auto& is_there) {
+    return Eventually([&] {
+      rig.bus->RunOnce();
+      return is_there();
+    });
+  };
+  CHECK(runs_until([&] { return states.size() == 3; }));
+  CHECK(states == std::vector<SendState>(3, SendState::kSpooled));
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream name(task.path() / "comm");
+    std::string line;
+    std::getline(name, line);
+    CHECK(line != "tieline-store");
+  }
+  rig.Up("a");
+  CHECK(runs_until([&] { return rig.Metrics().in_spool == 0; }));
+  CHECK(rig.brokers["a"]->Inspect("q")->depth() == 3);
 }
 
 TEST_CASE("what a broker that hangs has is on disk too, and is sent once") {

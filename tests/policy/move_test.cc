@@ -307,6 +307,39 @@ TEST_CASE("a preparation that failed is tried again when it is time") {
   CHECK(Asks(move.Apply(event::Retry{}), Prepare{kB2}));
 }
 
+TEST_CASE("who starts behind its config sends nothing to where it was") {
+  Move move({}, At(kA1));
+  CHECK(Asks(move.Apply(event::Plan{PlanOf({kA1, kB2}), true}), Prepare{kB2}));
+  CHECK(move.SendNow(false).waits);
+  SECTION("B is prepared") {
+    move.Apply(event::Prepared{2});
+    CHECK(move.SendNow(false).waits);
+    move.Apply(event::Committed{});
+    CHECK(move.SendNow(false) == To(kB2));
+  }
+  SECTION("B can't be prepared") {
+    move.Apply(event::PrepareFailed{2});
+    CHECK(move.SendNow(false) == To(kA1));
+    move.Apply(event::Retry{});
+    CHECK(move.SendNow(false) == To(kA1));
+  }
+  SECTION("the disk does not take it") {
+    move.Apply(event::Prepared{2});
+    move.Apply(event::CommitFailed{});
+    CHECK(move.SendNow(false) == To(kA1));
+  }
+  SECTION("it is undone") {
+    move.Apply(event::Undo{});
+    CHECK(move.SendNow(false) == To(kA1));
+    CHECK(move == Move({}, At(kA1)));
+  }
+  SECTION("B is drained first") {
+    Move back({}, Draining().record());
+    back.Apply(event::Plan{PlanOf({kA1, kB2, kA3}), true});
+    CHECK(back.SendNow(false) == To(kB2));
+  }
+}
+
 TEST_CASE("a restart goes on from its record") {
   const Move draining({}, Draining().record());
   CHECK(draining == Draining());

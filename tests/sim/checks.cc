@@ -22,6 +22,7 @@ void CheckResult(const World& world, int number, const Life& life,
     ledger->Violate(9, number, "its result came after its deadline");
   }
   const bool is_settled = life.result == SendState::kAccepted ||
+                          life.result == SendState::kSpooled ||
                           life.result == SendState::kRejected;
   const absl::Time all_is_well =
       world.start() + world.scenario().faults_end + world.stalled();
@@ -36,6 +37,11 @@ void CheckFate(const World& world, int number, const Life& life,
   if (life.stored > 0 && !was_handled &&
       life.expired + life.lost < life.stored) {
     ledger->Violate(1, number, "accepted, and never handled");
+  }
+  const bool is_spooled = life.has_result && life.result == SendState::kSpooled;
+  if (is_spooled && life.stored == 0 && life.rejections == 0 &&
+      !life.spool_lost && !life.has_ttl) {
+    ledger->Violate(6, number, "spooled, and never sent");
   }
   if (life.expired > 0 && !life.has_ttl) {
     ledger->Violate(1, number, "expired without a TTL");

@@ -3,14 +3,15 @@
 //
 //  1  nothing accepted is lost        Ledger::OnResult, CheckEnd
 //  2  no second effect                Ledger::OnEffect: each must be explained
-//                                     by a doubt or a redelivery, as long as
-//                                     there is no inbox; RunClaims
+//                                     by a doubt or a redelivery; with an inbox
+//                                     by a kill or a doubt at the sink;
+//                                     RunClaims
 //  3  order per producer and key      Ledger::CheckOrder, of first effects;
 //     marks of what is late           CheckLate
 //  4  nothing to A after the commit   Ledger::CheckStamp
 //  5  nothing of B before the drain   MoveSteps, and by the order (3)
-//  6  the spool                       not yet: there is none
-//  7  generations never fall          MoveSteps
+//  6  the spool                       CheckEnd: what was spooled was sent
+//  7  generations never fall          MoveSteps, restarts included
 //  8  a source is completed after     Ledger::OnCompleted
 //     its destination accepted
 //  9  everything ends                 CheckEnd: results by their deadlines, all

@@ -97,15 +97,31 @@ void World::DoToProcess(const Fault& fault, int number) {
       process.clock().Jump(fault.is_hard ? -fault.length : fault.length);
       return;
     case FaultKind::kKill:
-      for (size_t i = 0; i < producers_.size(); ++i) {
-        if (scenario_.producers[i].process == number) producers_[i]->Forget();
-      }
-      process.Kill();
-      timeline_.After(fault.length, [this, number] { Begin(number); });
+      Kill(number, fault.restart, fault.length);
+      return;
+    case FaultKind::kKillInWrite:
+      process.disk()->CutAt(fault.writes);
+      return;
+    case FaultKind::kFillDisk:
+      process.disk()->Fill();
+      timeline_.After(fault.length, [&process] { process.disk()->Free(); });
+      return;
+    case FaultKind::kRemember:
+      process.disk()->Remember();
       return;
     default:
       return;
   }
+}
+
+void World::Kill(int number, Restart restart, absl::Duration length) {
+  for (size_t i = 0; i < producers_.size(); ++i) {
+    if (scenario_.producers[i].process == number) producers_[i]->Forget();
+  }
+  ledger_.OnKilled();
+  steps_.OnKilled(number);
+  processes_[static_cast<size_t>(number)]->Kill(restart);
+  timeline_.After(length, [this, number] { Begin(number); });
 }
 
 void World::EndFaults() {

@@ -1,6 +1,7 @@
 #include "tests/sim/ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,8 @@ constexpr size_t kMostViolations = 8;
 
 bool WasGivenUp(const Life& life) {
   return life.forgotten ||
-         (life.has_result && life.result != SendState::kAccepted);
+         (life.has_result && life.result != SendState::kAccepted &&
+          life.result != SendState::kSpooled);
 }
 
 }  // namespace
@@ -56,6 +58,7 @@ int Ledger::NumberOf(const Message& message) {
 
 void Ledger::OnGiven(int number, absl::Time deadline) {
   life(number).deadline = deadline;
+  life(number).life = kills_;
   Add(number, What::kGiven, 0);
 }
 
@@ -77,7 +80,7 @@ void Ledger::OnResult(const SendResult& result) {
   if (result.id().empty() || (!l.id.empty() && result.id() != l.id)) {
     Violate(1, number, "a result has another id, or none");
   }
-  if (result.ok() && l.stored == 0) {
+  if (result.state == SendState::kAccepted && l.stored == 0) {
     Violate(1, number, "reported as accepted, and no broker took it");
   }
   if (result.ok() != result.status.ok()) {
@@ -98,6 +101,24 @@ void Ledger::OnForgotten(int number) {
 }
 
 // ---- The operator's side.
+
+void Ledger::OnKilled() {
+  ++kills_;
+  if (retains_) ++replays_;
+  if (!spools_) return;
+  for (Life& l : lives_) {
+    if (l.forgotten || (l.has_result && l.result == SendState::kSpooled)) {
+      ++l.rereads;
+    }
+  }
+}
+
+void Ledger::OnForgottenProcess() {
+  drained_.clear();
+  for (Life& l : lives_) {
+    if (l.has_result && l.result == SendState::kSpooled) l.spool_lost = true;
+  }
+}
 
 void Ledger::OnMoved(int process, uint64_t generation) {
   submitted_[process] = std::max(submitted_[process], generation);
@@ -145,6 +166,8 @@ void Ledger::CheckStamp(const Message& message, int number, int place,
                                  [&](auto& b) { return b.second == place; });
   if (!moves || process < 0) return;  // the sink, or a dead-lettered copy
   const uint64_t stamp = StampOf(message);
+  // What a broker had accepted keeps the stamp it had when it is sent again.
+  if (retains_ && life(number).stored > 0) return;
   const auto bound = bound_.find(stamp);
   if (bound == bound_.end() || bound->second != place) {
     Violate(4, number, "submitted to a broker that its generation is not at");
@@ -154,8 +177,14 @@ void Ledger::CheckStamp(const Message& message, int number, int place,
     Violate(4, number, "submitted to a broker that was left");
   }
   latest = std::max(latest, stamp);
-  ++life(number).submissions;
-  CheckBudget(number);
+  // What a move takes along is sent there once, whatever the budget says.
+  Life& l = life(number);
+  if (std::exchange(l.stamp, stamp) != stamp) {
+    l.submissions = std::min(l.submissions, 1);
+  }
+  ++l.submissions;
+  // What is read from a spool is sent anew.
+  if (!spools_ && !retains_) CheckBudget(number);
 }
 
 // The first re-send is free; what is earned and not kept is left out, so that
@@ -191,7 +220,11 @@ void Ledger::CheckCopy(const Message& message, int number) {
 void Ledger::OnOutcome(int number, driver::Fate fate, int place) {
   Add(number, What::kOutcome, place, static_cast<uint32_t>(fate));
   if (!Known(number)) return;
-  if (fate == driver::Fate::kUnknown) ++life(number).doubts;
+  if (fate != driver::Fate::kUnknown) return;
+  ++life(number).doubts;
+  const bool is_sink = std::none_of(bound_.begin(), bound_.end(),
+                                    [&](auto& b) { return b.second == place; });
+  if (is_sink) ++life(number).sink_doubts;
 }
 
 void Ledger::OnDelivered(int number, int place, bool again) {
@@ -250,8 +283,15 @@ void Ledger::OnEffect(const Message& message, int place) {
   }
   if (++l.effects == 1) {
     if (!is_late) CheckOrder(number);
-  } else if (l.effects > 1 + l.doubts + l.redeliveries) {
+  } else if (l.effects > 1 + l.doubts + l.redeliveries + l.rereads + replays_) {
     Violate(2, number, "a second effect that nothing explains");
+  }
+  // What was in hand at a kill is handled again; nothing else is.
+  if (std::exchange(l.kills, kills_) != kills_ && l.effects > 1) {
+    ++l.kill_effects;
+  }
+  if (suppresses_ && l.effects > 1 + l.sink_doubts + l.kill_effects) {
+    Violate(2, number, "a second effect, and second copies are suppressed");
   }
 }
 
@@ -266,9 +306,15 @@ void Ledger::CheckLate(const Message& message, int number) {
   }
 }
 
+// Known, and not mended (docs/move.md): what an earlier life left on disk is
+// sent by one of the new one's senders, and the others don't wait for it.
+bool Ledger::IsAcrossSenders(const Life& a, const Life& b) const {
+  return (spools_ || retains_) && a.life != b.life && sendings_.size() > 1;
+}
+
 void Ledger::CheckOrder(int number) {
   const Life& l = life(number);
-  if (!l.ordered || l.key < 0) return;
+  if (!l.ordered || l.key < 0 || behind_) return;
   const auto [latest, is_first] =
       in_effect_.try_emplace({l.producer, l.key}, number);
   if (is_first) return;
@@ -278,6 +324,7 @@ void Ledger::CheckOrder(int number) {
   }
   // What the application was told it has not, or what a broker lost, expired or
   // refused once, may come late: the others of its key went on without it.
+  if (IsAcrossSenders(l, life(latest->second))) return;
   if (WasGivenUp(l) || l.lost + l.expired + l.dead + l.rejections > 0) return;
   Violate(3, number, "takes effect after a later one of its key",
           latest->second);

@@ -41,7 +41,8 @@ struct Life {
   absl::Time deadline;   // of its send
   absl::Time result_at;  // when the application was told
   bool has_result = false;
-  bool forgotten = false;  // its process was killed first
+  bool forgotten = false;   // its process was killed first
+  bool spool_lost = false;  // spooled, and the state file did not come back
   bool has_ttl = false;
   bool may_be_late = false;  // one copy was where silence counts as a proof
   SendState result = SendState::kNotSent;
@@ -54,11 +55,17 @@ struct Life {
   // What may make a second effect, or one out of order, right.
   int rejections = 0;    // by a broker, heard of or not
   int doubts = 0;        // outcomes "unknown", at the source or at the sink
+  int sink_doubts = 0;   // of these
+  int kills = 0;         // before its latest effect
+  int kill_effects = 0;  // effects that a kill explains
   int redeliveries = 0;  // deliveries of a copy beyond its first
+  int rereads = 0;       // kills at which it may have been in the spool
   int in_time = 0;       // deliveries before its place was drained
   int too_late = 0;      // and after
   int effects = 0;
-  int submissions = 0;  // to the brokers that are moved between
+  int life = 0;         // of its process, as it was given: kills before
+  int submissions = 0;  // to the brokers that are moved between, that count
+  uint64_t stamp = 0;   // of the latest
 };
 
 class Ledger {
@@ -79,7 +86,10 @@ class Ledger {
 
   // ---- The operator's side.
   // The queue's generation is bound to a broker.
-  void Bind(uint64_t generation, int place) { bound_[generation] = place; }
+  void Bind(uint64_t generation, int place) {
+    bound_[generation] = place;
+    if (retains_) ++replays_;
+  }
   // What comes late from there needs no other reason than that.
   void MayBeLateFrom(int place) { may_be_late_from_.insert(place); }
   // How often messages may be sent again, by each producer.
@@ -88,8 +98,21 @@ class Ledger {
   void OnMoved(int process, uint64_t generation);
   // It goes on without the rest of that generation.
   void OnDrained(int process, uint64_t generation);
-  // It starts without a record.
-  void OnStart() { drained_.clear(); }
+  // It starts again, not from where it was: what was spooled may be gone.
+  void OnForgottenProcess();
+  // It started with an older record, and can't go on to where the queue is.
+  void OnBehind(int process) {
+    submitted_[process] = 0;
+    behind_ = true;
+  }
+  // It was killed: what it had written to its spool may be sent once more.
+  void OnKilled();
+  // Senders have a spool.
+  void SetSpools() { spools_ = true; }
+  // And keep what a broker accepted, for the next one.
+  void SetRetains() { retains_ = true; }
+  // Second copies are suppressed by their ids.
+  void SetSuppresses() { suppresses_ = true; }
   // A producer's messages are the business of a new sender.
   void OnNewSender(int producer) { ++sendings_[producer].senders; }
 
@@ -125,6 +148,7 @@ class Ledger {
     int budgeted = 0;  // submissions beyond a message's second
   };
 
+  bool IsAcrossSenders(const Life& a, const Life& b) const;
   bool Known(int number) const {
     return number >= 0 && static_cast<size_t>(number) < lives_.size();
   }
@@ -145,6 +169,12 @@ class Ledger {
   std::map<int, uint64_t> submitted_;  // process to its latest generation
   std::set<int> may_be_late_from_;     // places
   std::set<int> drained_;              // places
+  int kills_ = 0;
+  bool suppresses_ = false;
+  bool spools_ = false;
+  bool retains_ = false;
+  int replays_ = 0;  // how often what is retained may have been sent again
+  bool behind_ = false;
   RetryBudgetOptions budget_;
   std::map<int, Sending> sendings_;  // by producer
 };

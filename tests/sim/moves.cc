@@ -11,7 +11,8 @@ constexpr char kQueue[] = "q";
 }  // namespace
 
 void World::PlanMoves() {
-  const bool proceeds = config_.move.when_dead == WhenDead::kProceed;
+  const bool retains = config_.queues[kQueue].retain > absl::ZeroDuration();
+  const bool proceeds = config_.move.when_dead == WhenDead::kProceed || retains;
   for (const BrokerTraits& broker : scenario_.brokers) {
     if (proceeds || !broker.tells_undrained) {
       ledger_.MayBeLateFrom(broker.place);
@@ -27,6 +28,11 @@ void World::PlanMoves() {
   }
   ledger_.SetBudget(scenario_.bus.retry_budget);
   const QueueConfig& q = config_.queues[kQueue];
+  if (q.spool > absl::ZeroDuration()) ledger_.SetSpools();
+  if (retains) ledger_.SetRetains();
+  if (q.dedupe > absl::ZeroDuration() && !scenario_.MayForget()) {
+    ledger_.SetSuppresses();
+  }
   ledger_.Bind(q.generation, by_name_.at(q.broker)->traits().place);
   for (const PlannedMove& move : scenario_.moves) {
     timeline_.After(move.at, [this, &move] {
@@ -45,7 +51,7 @@ void World::PlanMoves() {
 void World::ApplyConfig() {
   for (const auto& process : processes_) {
     if (!process->is_alive()) continue;
-    auto plan = process->bus().Plan(config_);
+    auto plan = process->bus().Plan(process->ConfigOf(config_));
     if (!plan.ok()) {
       ledger_.Note(absl::StrCat("no plan: ", plan.status().ToString()));
       continue;

@@ -65,6 +65,16 @@ const std::vector<MutantInfo>& Mutants() {
       {80, "senders never leave a place"},
       {81, "receivers never leave a place"},
       {82, "senders are not told to go"},
+      // What is on disk (lib/engine, lib/store).
+      {90, "what was accepted while it was spooled is sent again"},
+      {91, "the spool is trimmed when it is read"},
+      {92, "what comes later overtakes the spool"},
+      {93, "what was handled is not written down"},
+      {94, "ids that the disk did not take are not tried again"},
+      {96, "who is behind its config sends to where it was"},
+      {97, "what was spooled before a restart is left there"},
+      {98, "what the disk did not take counts as written"},
+      {99, "the record of a move is not read"},
   };
   return *mutants;
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/base/mutant.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/mutants.h"
 #include "tests/sim/run.h"
 
@@ -120,5 +121,8 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--only") == 0) arguments.only = value;
   }
   if (arguments.jobs == 0) return 2;
+  // Goes with this process, whatever its children leave there.
+  const tieline::testing::TempFolder room(tieline::sim::Disk::MemoryFolder());
+  tieline::sim::Disk::parent = room.path();
   return tieline::sim::Run(arguments);
 }

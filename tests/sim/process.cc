@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "tests/sim/connection.h"
 
 namespace tieline::sim {
@@ -35,40 +36,56 @@ void RegisterSimDriver() {
 }
 
 Process::Process(int number, Timeline* timeline, Ledger* ledger,
-                 MoveSteps* steps, const Brokers* brokers, Rng rng)
+                 MoveSteps* steps, const Brokers* brokers, bool has_state,
+                 Rng rng)
     : number_(number),
       timeline_(timeline),
       ledger_(ledger),
       steps_(steps),
       brokers_(brokers),
       rng_(rng),
-      clock_(timeline, this) {}
+      clock_(timeline, this),
+      disk_(has_state ? std::make_unique<Disk>() : nullptr) {}
 
-Process::~Process() { Kill(); }
+Process::~Process() { Kill(Restart::kWithState); }
 
-void Process::Start(const Config& config, BusOptions options) {
+Config Process::ConfigOf(Config config) const {
+  if (disk_ != nullptr) config.state_file = disk_->path();
+  return config;
+}
+
+bool Process::Start(const Config& config, BusOptions options) {
   options.clock = &clock_;
   options.host_runs = true;
   options.log = [this](LogLevel level, std::string_view text) {
-    if (dying_) return;
+    if (is_dying()) return;
     steps_->OnLog(number_, text);
     if (level < LogLevel::kWarning) return;
-    ledger_->Note(absl::StrCat("p", number_, ": ", std::string(text)));
+    std::string note = absl::StrCat("p", number_, ": ", std::string(text));
+    // Its folder has another name in each run.
+    if (disk_ != nullptr)
+      absl::StrReplaceAll({{disk_->path(), "STATE"}}, &note);
+    ledger_->Note(std::move(note));
   };
-  steps_->OnStart(number_);
-  auto bus = Bus::Open(config, std::move(options));
+  dying_ = false;
+  auto bus = Bus::Open(ConfigOf(config), std::move(options));
+  if (IsDisk(bus.status())) return false;
   if (!bus.ok()) {
     ledger_->Violate(0, -1, absl::StrCat("no bus: ", bus.status().ToString()));
-    return;
+    return true;
   }
-  dying_ = false;
   bus_ = *std::move(bus);
   bus_next_ = absl::InfinitePast();
+  if (disk_ != nullptr) {
+    steps_->OnStart(number_, bus_->config().queues.at("q").generation);
+  }
+  return true;
 }
 
-void Process::Kill() {
+void Process::Kill(Restart restart) {
   if (bus_ == nullptr) return;
   dying_ = true;
+  if (disk_ != nullptr && !disk_->is_cut()) disk_->CutAt(1);
   // Every connection is lost first, so that closing has nothing to wait for.
   constexpr int kTurns = 8;
   for (int i = 0; i < kTurns && !wakers_.empty(); ++i) {
@@ -79,6 +96,12 @@ void Process::Kill() {
   routes_.clear();
   senders_.clear();
   bus_.reset();
+  if (disk_ != nullptr) {
+    disk_->Recover(rng_.Next());
+    if (restart == Restart::kOldCopy) disk_->BringBack();
+    if (restart == Restart::kNothing) disk_->Erase();
+  }
+  if (restart != Restart::kWithState) steps_->OnForgotten(number_);
 }
 
 Sender* Process::OpenSender(const std::string& queue,
@@ -86,21 +109,29 @@ Sender* Process::OpenSender(const std::string& queue,
   Touch();
   auto sender = bus_->OpenSender(queue, options);
   if (!sender.ok()) {
-    ledger_->Violate(0, -1, sender.status().ToString());
+    if (!IsDisk(sender.status())) {
+      ledger_->Violate(0, -1, sender.status().ToString());
+    }
     return nullptr;
   }
   senders_.push_back(*std::move(sender));
   return senders_.back().get();
 }
 
-void Process::StartRoute(const RouteConfig& config) {
+bool Process::StartRoute(const RouteConfig& config) {
   Touch();
   auto route = bus_->StartRoute(config);
   if (!route.ok()) {
+    if (IsDisk(route.status())) return false;
     ledger_->Violate(0, -1, route.status().ToString());
-    return;
+    return true;
   }
   routes_.push_back(*std::move(route));
+  return true;
+}
+
+bool Process::IsDisk(const absl::Status& why) const {
+  return disk_ != nullptr && absl::IsResourceExhausted(why);
 }
 
 SimBroker* Process::FindBroker(const std::string& host) const {

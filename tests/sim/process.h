@@ -12,8 +12,10 @@
 
 #include "absl/time/time.h"
 #include "tests/sim/broker.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/rng.h"
+#include "tests/sim/scenario.h"
 #include "tests/sim/steps.h"
 #include "tests/sim/timeline.h"
 #include "tieline/bus.h"
@@ -24,23 +26,31 @@ class Process {
  public:
   using Brokers = std::map<std::string, SimBroker*>;
 
+  // `has_state`: it keeps a state file, on a disk of its own.
   Process(int number, Timeline* timeline, Ledger* ledger, MoveSteps* steps,
-          const Brokers* brokers, Rng rng);
+          const Brokers* brokers, bool has_state, Rng rng);
   ~Process();
 
   int number() const { return number_; }
-  void Start(const Config& config, BusOptions options);
-  // What it had in hand is gone; nothing more comes of it.
-  void Kill();
+  // False: its disk is full, and it has to be started again.
+  bool Start(const Config& config, BusOptions options);
+  // What it had in hand is gone; nothing more comes of it. When it starts again
+  // it finds what `restart` says.
+  void Kill(Restart restart);
   bool is_alive() const { return bus_ != nullptr; }
-  // Null: it could not be opened, which is a violation.
+  // Null: its disk is full; or it could not be opened, which is a violation.
   Sender* OpenSender(const std::string& queue, const SenderOptions& options);
-  void StartRoute(const RouteConfig& config);
+  // False: its disk is full.
+  bool StartRoute(const RouteConfig& config);
 
   // Something came for it.
   void Touch() { touched_ = true; }
   void Stall(absl::Duration length);
   SimClock& clock() { return clock_; }
+  // Null: it has no state file.
+  Disk* disk() { return disk_.get(); }
+  // As this process has it.
+  Config ConfigOf(Config config) const;
   Bus& bus() { return *bus_; }
   // When it next has something to do.
   absl::Time next_run() const;
@@ -50,7 +60,9 @@ class Process {
   uint64_t in_hand() const;
 
   // ---- For the driver.
-  bool is_dying() const { return dying_; }
+  bool is_dying() const {
+    return dying_ || (disk_ != nullptr && disk_->is_cut());
+  }
   SimBroker* FindBroker(const std::string& host) const;
   // A connection, by a number.
   uint64_t Joined(driver::Waker* waker) {
@@ -60,6 +72,8 @@ class Process {
   void Left(uint64_t connection) { wakers_.erase(connection); }
 
  private:
+  bool IsDisk(const absl::Status& why) const;
+
   const int number_;
   Timeline* const timeline_;
   Ledger* const ledger_;
@@ -67,6 +81,7 @@ class Process {
   const Brokers* const brokers_;
   Rng rng_;
   SimClock clock_;
+  std::unique_ptr<Disk> disk_;
   std::map<uint64_t, driver::Waker*> wakers_;
   uint64_t next_connection_ = 0;
   std::unique_ptr<Bus> bus_;

@@ -17,10 +17,11 @@ Producer::Producer(const PlannedProducer* plan, int number, Process* process,
   ArmNext();
 }
 
-void Producer::Begin() {
+bool Producer::Begin() {
   sender_ = process_->OpenSender(plan_->queue, plan_->options);
   ledger_->OnNewSender(number_);
   Send();
+  return sender_ != nullptr;
 }
 
 void Producer::Forget() {

@@ -22,8 +22,8 @@ class Producer {
   Producer(const PlannedProducer* plan, int number, Process* process,
            Timeline* timeline, Ledger* ledger, Rng rng);
 
-  // Opens its sender, in a process that has just started.
-  void Begin();
+  // Opens its sender, in a process that has just started; false: it can't.
+  bool Begin();
   // Its process was killed: what has no result will have none.
   void Forget();
   bool is_done() const {

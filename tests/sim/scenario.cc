@@ -136,21 +136,28 @@ void DrawMoves(Rng& rng, Scenario& s) {
       static_cast<size_t>(rng.Between(0, static_cast<int>(ways.size()) - 1));
   // Known, and not mended (docs/move.md): who comes back to a place that
   // nothing was proved of, or starts there without a record.
-  const bool is_killed =
-      std::any_of(s.faults.begin(), s.faults.end(),
-                  [](const Fault& f) { return f.kind == FaultKind::kKill; });
+  const bool forgets = s.MayForget();
   // Nor does it know what was left without a proof.
-  if (is_killed) {
+  if (forgets) {
     for (BrokerTraits& broker : s.brokers) broker.tells_undrained = true;
   }
-  if (is_killed || !s.brokers[0].tells_undrained) way %= ways.size() - 1;
+  if (forgets || !s.brokers[0].tells_undrained) way %= ways.size() - 1;
   absl::Duration at =
       rng.Between(absl::Seconds(1), kTraffic - absl::Seconds(3));
   for (const std::string& to : ways[way]) {
     s.moves.push_back({at, to});
     at += rng.Between(absl::Milliseconds(1), absl::Seconds(6));
   }
-  if (move.when_dead == WhenDead::kProceed && rng.Chance(10)) {
+  const bool comes_back = s.moves.back().to == "a";
+  // What it has and does not say, or will have after it was listened to, would
+  // stay there.
+  const bool tells =
+      s.brokers[0].tells_undrained &&
+      std::none_of(s.faults.begin(), s.faults.end(), [](const Fault& f) {
+        return f.kind == FaultKind::kSurfaceLate && f.target == 0;
+      });
+  if (move.when_dead == WhenDead::kProceed && rng.Chance(10) && tells &&
+      !comes_back) {
     // The first broker is away for longer than it is listened to: what it has
     // is there when it comes back.
     Fault away;
@@ -164,8 +171,9 @@ void DrawMoves(Rng& rng, Scenario& s) {
 }
 
 // How likely each is drawn, in the order of FaultKind.
-constexpr std::array<int, kFaultKinds> kWeights = {30, 8, 8, 8, 6, 8, 6, 4,
-                                                   8,  8, 8, 2, 8, 8, 4, 4};
+// Those of a state file are DrawState's.
+constexpr std::array<int, kFaultKinds> kWeights = {
+    30, 8, 8, 8, 6, 8, 6, 4, 8, 8, 8, 2, 8, 8, 4, 4, 0, 0, 0};
 
 void DrawFaults(Rng& rng, Scenario& s) {
   s.faults_end = kFaultsEnd;
@@ -195,14 +203,55 @@ void DrawFaults(Rng& rng, Scenario& s) {
   }
 }
 
+void AddStateFault(Rng& rng, Scenario& s, FaultKind kind) {
+  Fault f;
+  f.kind = kind;
+  f.at = rng.Between(absl::ZeroDuration(), kTraffic + absl::Seconds(2));
+  f.length = rng.Between(absl::Milliseconds(1), absl::Seconds(4));
+  f.restart = Restart::kWithState;
+  f.writes = rng.Between(1, 30);
+  s.faults.push_back(f);
+}
+
+void DrawState(Rng& rng, Scenario& s) {
+  s.has_state = rng.Chance(50);
+  if (!s.has_state) return;
+  const bool keeps = rng.Chance(70);
+  for (Fault& f : s.faults) {
+    if (f.kind != FaultKind::kKill) continue;
+    f.restart = keeps || rng.Chance(40) ? Restart::kWithState
+                : rng.Chance(50)        ? Restart::kOldCopy
+                                        : Restart::kNothing;
+  }
+  const int kills = rng.Chance(40) ? rng.Between(1, 3) : 0;
+  for (int i = 0; i < kills; ++i) {
+    AddStateFault(rng, s, FaultKind::kKillInWrite);
+  }
+  if (rng.Chance(20)) AddStateFault(rng, s, FaultKind::kFillDisk);
+  if (!keeps) AddStateFault(rng, s, FaultKind::kRemember);
+  QueueConfig& q = s.config.queues["q"];
+  if (rng.Chance(25)) q.retain = absl::Minutes(rng.Between(1, 30));
+  if (rng.Chance(60)) q.dedupe = absl::Hours(1);
+  if (rng.Chance(50)) {
+    q.spool = rng.Between(absl::Milliseconds(50),
+                          absl::Milliseconds(rng.Chance(50) ? 300 : 3000));
+  }
+}
+
 }  // namespace
+
+bool Scenario::MayForget() const {
+  return std::any_of(faults.begin(), faults.end(), [](const Fault& f) {
+    return f.kind == FaultKind::kKill && f.restart != Restart::kWithState;
+  });
+}
 
 std::string_view FaultName(FaultKind kind) {
   constexpr std::array<std::string_view, kFaultKinds> kNames = {
-      "cut",         "busy",    "mute",     "late",
-      "hoard",       "surface", "doubtful", "refuse",
-      "close-links", "pause",   "die",      "die-with-data",
-      "rebalance",   "stall",   "kill",     "clock-jump"};
+      "cut",        "busy",          "mute",      "late",        "hoard",
+      "surface",    "doubtful",      "refuse",    "close-links", "pause",
+      "die",        "die-with-data", "rebalance", "stall",       "kill",
+      "clock-jump", "kill-in-write", "fill-disk", "remember"};
   return kNames.at(static_cast<size_t>(kind));
 }
 
@@ -217,6 +266,8 @@ Scenario DrawScenario(uint64_t seed) {
   DrawWorld(world, s);
   DrawTraffic(traffic, s);
   DrawFaults(faults, s);
+  Rng state = rng.Fork();
+  DrawState(state, s);
   DrawMoves(moves, s);
   return s;
 }

@@ -32,9 +32,16 @@ enum class FaultKind : uint8_t {
   kStall,      // a process does not run
   kKill,       // a process ends, and another starts a little later
   kClockJump,  // a process's calendar time
+  // Of a state file.
+  kKillInWrite,  // a process ends in the middle of a write
+  kFillDisk,
+  kRemember,  // a copy is made, for a later kill
 };
-inline constexpr int kFaultKinds = 16;
+inline constexpr int kFaultKinds = 19;
 std::string_view FaultName(FaultKind kind);
+
+// What a process that was killed finds when it starts again.
+enum class Restart : uint8_t { kWithState, kOldCopy, kNothing };
 
 struct Fault {
   FaultKind kind = FaultKind::kCut;
@@ -42,6 +49,8 @@ struct Fault {
   absl::Duration length;
   int target = 0;  // a broker's or process's number
   bool is_hard = false;
+  Restart restart = Restart::kNothing;
+  int writes = 0;  // kKillInWrite: until then
 };
 
 // One producer's sends.
@@ -71,9 +80,13 @@ struct PlannedMove {
 };
 
 struct Scenario {
+  // A process may start without what it knew.
+  bool MayForget() const;
+
   uint64_t seed = 0;
   std::vector<BrokerTraits> brokers;  // the last is the sink
   int processes = 1;
+  bool has_state = false;  // processes have state files
   Config config;
   BusOptions bus;
   std::vector<PlannedProducer> producers;

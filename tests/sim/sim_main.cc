@@ -16,6 +16,7 @@
 #include <limits>
 #include <string>
 
+#include "tests/sim/disk.h"
 #include "tests/sim/run.h"
 #include "tests/sim/trace.h"
 
@@ -164,5 +165,8 @@ int main(int argc, char** argv) {
         stderr);
     return 2;
   }
+  // Goes with this process, whatever its children leave there.
+  const tieline::testing::TempFolder room(tieline::sim::Disk::MemoryFolder());
+  tieline::sim::Disk::parent = room.path();
   return tieline::sim::Run(arguments, argv[0]);
 }

@@ -7,6 +7,7 @@ namespace tieline::sim {
 namespace {
 
 constexpr std::string_view kPrefix = "move: ";
+constexpr std::string_view kQueue = "q";
 
 // What stands after `name` in a flat JSON object, up to the end of a value.
 std::string_view FieldOf(std::string_view json, std::string_view name) {
@@ -20,9 +21,23 @@ std::string_view FieldOf(std::string_view json, std::string_view name) {
 
 }  // namespace
 
+void MoveSteps::OnStart(int process, uint64_t generation) {
+  Known& known = known_[process];
+  // Without a record it is about to make one, and says so.
+  if (known.generation == 0) return;
+  if (generation < known.generation) {
+    ledger_->Violate(
+        7, -1, absl::StrCat("a restart brings back generation ", generation));
+  }
+  if (generation > known.generation) ledger_->OnMoved(process, generation);
+  known.generation = generation;
+}
+
 void MoveSteps::OnLog(int process, std::string_view line) {
   if (!line.starts_with(kPrefix)) return;
   line.remove_prefix(kPrefix.size());
+  // The others stay where they are.
+  if (FieldOf(line, "queue") != kQueue) return;
   const std::string_view step = FieldOf(line, "step");
   const std::string_view number = FieldOf(line, "generation");
   uint64_t generation = 0;
@@ -39,12 +54,15 @@ void MoveSteps::OnLog(int process, std::string_view line) {
     }
     known.generation = generation;
     ledger_->OnMoved(process, generation);
+  } else if (step == "preparation failed" && known.forgot) {
+    ledger_->OnBehind(process);
   } else if (step == "proved empty") {
     known.proved.insert(generation);
   } else if (step == "drained") {
-    if (!known.proved.contains(generation)) {
+    if (!known.proved.contains(generation) && !known.untold) {
       ledger_->Violate(5, -1, absl::StrCat("drained without a proof", of));
     }
+    known.untold = false;
     ledger_->OnDrained(process, generation);
   } else if (step == "given up") {
     if (!silent_.contains(FieldOf(line, "broker"))) {

@@ -22,14 +22,21 @@ class MoveSteps {
   void MayGiveUp(const std::string& broker) { silent_.insert(broker); }
   // A line of a process's log.
   void OnLog(int process, std::string_view line);
-  // Its record is gone with it.
-  void OnStart(int process) {
+  // It starts, and is there by its record.
+  void OnStart(int process, uint64_t generation);
+  // It was killed: a step may be on its disk that it did not tell of.
+  void OnKilled(int process) { known_[process].untold = true; }
+  // Its record is gone, or an older one has its place.
+  void OnForgotten(int process) {
     known_[process] = {};
-    ledger_->OnStart();
+    known_[process].forgot = true;
+    ledger_->OnForgottenProcess();
   }
 
  private:
   struct Known {
+    bool forgot = false;
+    bool untold = false;
     uint64_t generation = 0;
     std::set<uint64_t> proved;
   };

@@ -18,8 +18,8 @@ constexpr std::array<std::string_view, 4> kFates = {"accepted", "not taken",
                                                     "rejected", "unknown"};
 constexpr std::array<std::string_view, 6> kVerbs = {
     "complete", "abandon", "release", "dead-letter", "defer", "renew"};
-constexpr std::array<std::string_view, 4> kStates = {"accepted", "not sent",
-                                                     "rejected", "unknown"};
+constexpr std::array<std::string_view, 5> kStates = {
+    "accepted", "not sent", "rejected", "unknown", "spooled"};
 
 std::string DetailOf(const Trace::Entry& e) {
   switch (e.what) {

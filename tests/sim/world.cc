@@ -13,6 +13,8 @@ namespace {
 // that is looked at.
 constexpr absl::Duration kPatience = absl::Minutes(15);
 constexpr absl::Duration kLook = absl::Milliseconds(250);
+// Where a process is started again.
+constexpr absl::Duration kStartAgain = absl::Milliseconds(500);
 // Nothing more may come of a world that is quiet.
 constexpr absl::Duration kAfterwards = absl::Seconds(3);
 
@@ -31,8 +33,9 @@ World::World(Scenario scenario)
     by_name_[traits.name] = brokers_.back().get();
   }
   for (int i = 0; i < scenario_.processes; ++i) {
-    processes_.push_back(std::make_unique<Process>(
-        i, &timeline_, &ledger_, &steps_, &by_name_, rng_.Fork()));
+    processes_.push_back(
+        std::make_unique<Process>(i, &timeline_, &ledger_, &steps_, &by_name_,
+                                  scenario_.has_state, rng_.Fork()));
   }
   for (const PlannedProducer& plan : scenario_.producers) {
     const auto process = static_cast<size_t>(plan.process);
@@ -46,19 +49,29 @@ World::World(Scenario scenario)
 
 World::~World() {
   movings_.clear();
-  for (const auto& process : processes_) process->Kill();
+  for (const auto& process : processes_) process->Kill(Restart::kNothing);
   SeedEntropy(0);
 }
 
 void World::Begin(int process) {
   Process& p = *processes_[static_cast<size_t>(process)];
-  p.Start(config_, scenario_.bus);
-  if (!p.is_alive()) return;
+  bool has_begun = p.Start(config_, scenario_.bus);
+  const bool is_open = p.is_alive();
   for (const PlannedRoute& route : scenario_.routes) {
-    if (route.process == process) p.StartRoute(route.config);
+    if (is_open && route.process == process) {
+      has_begun = has_begun && p.StartRoute(route.config);
+    }
   }
   for (size_t i = 0; i < producers_.size(); ++i) {
-    if (scenario_.producers[i].process == process) producers_[i]->Begin();
+    if (is_open && scenario_.producers[i].process == process) {
+      has_begun = has_begun && producers_[i]->Begin();
+    }
+  }
+  // An application that can't open what it needs ends.
+  if (!has_begun && is_open) {
+    Kill(process, Restart::kWithState, kStartAgain);
+  } else if (!has_begun) {
+    timeline_.After(kStartAgain, [this, process] { Begin(process); });
   }
 }
 
@@ -77,6 +90,9 @@ void World::Step(absl::Time until) {
     timeline_.RunUntil(next);
     for (const auto& process : processes_) {
       if (process->next_run() <= next) process->Run();
+      if (process->is_alive() && process->is_dying()) {
+        Kill(process->number(), Restart::kWithState, kStartAgain);
+      }
     }
     if (next >= until) return;
   }

@@ -51,6 +51,7 @@ class World {
 
  private:
   void Begin(int process);
+  void Kill(int process, Restart restart, absl::Duration length);
   void Plan(const Fault& fault);
   void Do(const Fault& fault);
   void DoToBroker(const Fault& fault, SimBroker& broker);

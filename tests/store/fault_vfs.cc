@@ -45,6 +45,14 @@ void Apply(const Write& write, std::string* to) {
 }  // namespace
 
 struct FaultVfs::State {
+  static int64_t SizeOf(const std::string& path) {
+    struct stat found;
+    return stat(path.c_str(), &found) == 0 ? int64_t{found.st_size} : 0;
+  }
+  static int64_t SpaceOf(const std::string& path) {
+    return SizeOf(path) + SizeOf(path + "-wal") + SizeOf(path + ".reserve");
+  }
+
   mutable std::mutex mu;
   std::string name;
   sqlite3_vfs vfs{};
@@ -70,20 +78,8 @@ struct FaultVfs::State {
   }
   // Whether a file may end at `end` now.
   bool HasSpace(const std::string& path, sqlite3_int64 end) const {
-    if (space < 0) return true;
-    int64_t used = 0;
-    for (const char* suffix : {"", "-wal", ".reserve"}) {
-      const std::string file = space_path + suffix;
-      struct stat found;
-      int64_t size =
-          stat(file.c_str(), &found) == 0 ? int64_t{found.st_size} : 0;
-      if (file == path) {
-        if (end <= size) return true;
-        size = end;
-      }
-      used += size;
-    }
-    return used <= space;
+    if (space < 0 || end <= SizeOf(path)) return true;
+    return SpaceOf(space_path) + end - SizeOf(path) <= space;
   }
 };
 
@@ -290,7 +286,7 @@ void ApplyTorn(const Write& write, std::mt19937_64* random, std::string* to) {
 
 }  // namespace
 
-FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {
+FaultVfs::FaultVfs(Use use) : state_(std::make_unique<State>()) {
   static std::atomic<int> made{0};
   state_->name = fmt::format("tieline-fault-{}", ++made);
   state_->below = sqlite3_vfs_find(nullptr);
@@ -309,7 +305,7 @@ FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {
   vfs.xSleep = Sleep;
   vfs.xCurrentTime = CurrentTime;
   vfs.xGetLastError = LastError;
-  sqlite3_vfs_register(&vfs, 0);
+  sqlite3_vfs_register(&vfs, use == Use::kForAll ? 1 : 0);
 }
 
 FaultVfs::~FaultVfs() { sqlite3_vfs_unregister(&state_->vfs); }
@@ -341,10 +337,7 @@ void FaultVfs::PowerCut(uint64_t seed) {
       }
     }
     tracked.pending.clear();
-    struct stat found;
-    if (stat(path.c_str(), &found) == 0) {
-      WriteWholeFile(path, tracked.durable);
-    }
+    if (access(path.c_str(), F_OK) == 0) WriteWholeFile(path, tracked.durable);
   }
   state_->files.clear();
   state_->off = false;
@@ -373,6 +366,19 @@ void FaultVfs::LimitSpace(const std::string& path, int64_t bytes) {
   const std::lock_guard<std::mutex> lock(state_->mu);
   state_->space_path = path;
   state_->space = bytes;
+}
+
+int64_t FaultVfs::SpaceUsed(const std::string& path) const {
+  return State::SpaceOf(path);
+}
+
+std::map<std::string, std::string> FaultVfs::Durable() const {
+  const std::lock_guard<std::mutex> lock(state_->mu);
+  std::map<std::string, std::string> files;
+  for (const auto& [path, tracked] : state_->files) {
+    files[path] = tracked.durable;
+  }
+  return files;
 }
 
 void FaultVfs::OnSync(std::function<void()> call) {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -18,7 +19,9 @@ namespace tieline::testing {
 
 class FaultVfs {
  public:
-  FaultVfs();
+  // For files that are opened by its name, or for all.
+  enum class Use : uint8_t { kByName, kForAll };
+  explicit FaultVfs(Use use = Use::kByName);
   // No file may be open.
   ~FaultVfs();
   FaultVfs(const FaultVfs&) = delete;
@@ -44,9 +47,13 @@ class FaultVfs {
   // The files, and FILE.reserve of `path`, may have so many bytes together;
   // negative: any number.
   void LimitSpace(const std::string& path, int64_t bytes);
+  // What they have now.
+  int64_t SpaceUsed(const std::string& path) const;
   // Called in each sync, before it happens.
   void OnSync(std::function<void()> call);
 
+  // What each file holds for certain, by path.
+  std::map<std::string, std::string> Durable() const;
   int64_t syncs() const;
   // What changed something so far, as CutPowerAt counts.
   int64_t changes() const;
