@@ -28,7 +28,7 @@ class Nobody final : public InboxUser {
                  const absl::Status&) override {
     durable += cookies.size();
   }
-  void OnRoom() override {}
+  void OnDue() override {}
   uint64_t durable = 0;
 };
 

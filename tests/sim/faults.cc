@@ -114,14 +114,14 @@ void World::DoToProcess(const Fault& fault, int number) {
   }
 }
 
-void World::Kill(int number, Restart restart, absl::Duration length) {
+void World::Kill(int process, Restart restart, absl::Duration length) {
   for (size_t i = 0; i < producers_.size(); ++i) {
-    if (scenario_.producers[i].process == number) producers_[i]->Forget();
+    if (scenario_.producers[i].process == process) producers_[i]->Forget();
   }
   ledger_.OnKilled();
-  steps_.OnKilled(number);
-  processes_[static_cast<size_t>(number)]->Kill(restart);
-  timeline_.After(length, [this, number] { Begin(number); });
+  steps_.OnKilled(process);
+  processes_[static_cast<size_t>(process)]->Kill(restart);
+  timeline_.After(length, [this, process] { Begin(process); });
 }
 
 void World::EndFaults() {
