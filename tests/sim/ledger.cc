@@ -12,6 +12,8 @@ namespace {
 
 constexpr size_t kDigits = 6;
 constexpr size_t kMostViolations = 8;
+// What has left the spool is gone from the disk, which may be full for a while.
+constexpr absl::Duration kTrimmedBy = absl::Seconds(10);
 
 bool WasGivenUp(const Life& life) {
   return life.forgotten ||
@@ -107,7 +109,10 @@ void Ledger::OnKilled() {
   if (retains_) ++replays_;
   if (!spools_) return;
   for (Life& l : lives_) {
-    if (l.forgotten || (l.has_result && l.result == SendState::kSpooled)) {
+    // Also one that was accepted while it was written: its trim may be lost.
+    const bool is_late = timeline_->now() - l.result_at < kTrimmedBy;
+    if (l.forgotten ||
+        (l.has_result && (is_late || l.result == SendState::kSpooled))) {
       ++l.rereads;
     }
   }
