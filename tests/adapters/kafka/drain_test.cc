@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "adapters/kafka/admin.h"
 #include "adapters/kafka/offsets.h"
 #include "adapters/kafka/remainder.h"
@@ -64,10 +65,17 @@ class Topic {
     REQUIRE(offsets.ok());
     return *std::move(offsets);
   }
-  std::vector<int64_t> Ends() const {
-    auto ends = EndOffsets(*control_.get(), queue, Patient());
-    REQUIRE(ends.ok());
-    return *std::move(ends);
+  std::vector<int64_t> Ends() const { return EndsBy(*control_.get()); }
+  // A broker answers that a transaction has ended before its marker is there.
+  void AwaitMarkers() const {
+    Settings settings = CommonSettings(broker_);
+    settings.push_back({"isolation.level", Secret("read_uncommitted")});
+    const ClientRef all = MakeClient(RD_KAFKA_CONSUMER, settings);
+    const absl::Time until = absl::Now() + kLong;
+    while (Ends() != EndsBy(*all.get()) && absl::Now() < until) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    REQUIRE(Ends() == EndsBy(*all.get()));
   }
   void Commit(int64_t offset) const {
     Settings settings = CommonSettings(broker_);
@@ -96,6 +104,11 @@ class Topic {
   QueueConfig queue;
 
  private:
+  std::vector<int64_t> EndsBy(const Client& client) const {
+    auto ends = EndOffsets(client, queue, Patient());
+    REQUIRE(ends.ok());
+    return *std::move(ends);
+  }
   static Patience Patient() { return {absl::Now() + kLong}; }
   Settings Reader() const {
     Settings settings =
@@ -122,7 +135,8 @@ class Topic {
 // A producer of that topic, with transactions or without.
 class Source {
  public:
-  Source(const Topic& topic, bool transactions) : topic_(topic.queue.entity) {
+  Source(const Topic& topic, bool transactions)
+      : of_(topic), topic_(topic.queue.entity) {
     Settings settings = CommonSettings(topic.broker());
     if (transactions) {
       settings.push_back({"transactional.id", Secret("by-" + topic_)});
@@ -131,8 +145,14 @@ class Source {
     if (transactions) Check(rd_kafka_init_transactions(rk(), kLongMs));
   }
   void Begin() { Check(rd_kafka_begin_transaction(rk())); }
-  void Commit() { Check(rd_kafka_commit_transaction(rk(), kLongMs)); }
-  void Abort() { Check(rd_kafka_abort_transaction(rk(), kLongMs)); }
+  void Commit() {
+    Check(rd_kafka_commit_transaction(rk(), kLongMs));
+    of_.AwaitMarkers();
+  }
+  void Abort() {
+    Check(rd_kafka_abort_transaction(rk(), kLongMs));
+    of_.AwaitMarkers();
+  }
   // At the broker when this returns.
   void Send(int n, int32_t partition = 0) {
     std::string body = "body";
@@ -154,6 +174,7 @@ class Source {
     REQUIRE(owned == nullptr);
   }
 
+  const Topic& of_;
   std::string topic_;
   ClientRef client_;
 };
