@@ -18,8 +18,8 @@
 // Threads: every function from any thread. Users are called on the store's
 // thread, and on threads that call Done, Failed, EndMove or Close, with no lock
 // held; from there they may call everything. Call those four while holding no
-// lock that a user takes. Lock order: Inbox::mu_ before the
-// store's. The store outlives the inbox.
+// lock that a user takes. Lock order: Inbox::mu_ before the store's. The store
+// outlives the inbox.
 #ifndef TIELINE_LIB_ENGINE_INBOX_H_
 #define TIELINE_LIB_ENGINE_INBOX_H_
 
