@@ -93,8 +93,8 @@ class Bus {
   // For a host that runs the bus itself (BusOptions::host_runs): readable when
   // there is something to do.
   int fd() const;
-  // Does what is ready without blocking; returns when it next needs to run
-  // (steady time of the bus's clock).
+  // Does what is ready, blocking only while it writes the state file, if there
+  // is one; returns when it next needs to run (steady time of the bus's clock).
   absl::Time RunOnce();
 
   // Stops routes, closes handles and connections; with host_runs on a thread

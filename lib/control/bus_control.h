@@ -16,7 +16,7 @@
 // "moves" is empty. Answers are as reply.h says.
 //
 // "standing" is what other processes that use the queue ask
-// (lib/move/members.h): "sending" while this one may still send in that
+// (lib/move/socket_members.h): "sending" while this one may still send in that
 // generation, "draining" while it reads what is there, "late" when it is
 // through with it, "drained" when all are. "run" is a text that this process
 // chose at random when it began: an answer counts as long as it stays.

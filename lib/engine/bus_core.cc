@@ -15,6 +15,9 @@
 namespace tieline::inline v0 {
 namespace {
 
+// After the disk failed, until it takes writes again.
+constexpr absl::Duration kReopenEvery = absl::Seconds(1);
+
 template <typename T>
 void Remember(std::vector<std::weak_ptr<T>>& list, std::shared_ptr<T> item) {
   // Now and then those that are gone are swept out.
@@ -51,7 +54,11 @@ BusCore::BusCore(Config config, BusOptions options)
       producer_(MakeProcessName()),
       move_store_(MakeForgetfulStore()),
       moves_(std::make_shared<BusMoves>(this)),
-      members_(producer_),
+      members_(
+          MakeMembers(clock_, producer_,
+                      [this](const std::string& queue, uint64_t generation) {
+                        return StandingOf(queue, generation);
+                      })),
       config_(std::move(config)) {}
 
 BusCore::~BusCore() { Close(absl::Seconds(5)).IgnoreError(); }
@@ -65,6 +72,7 @@ absl::Status BusCore::Start() {
     store_options.inbox_ids = Inboxes::IdsOf(config);
     store_options.spool_bytes = static_cast<int64_t>(config.spool_bytes);
     most_retained_ = store_options.spool_bytes / 2;
+    store_options.reopen_every = kReopenEvery;
     const int64_t journal_bytes = store_options.journal_bytes;
     if (options_.host_runs) {
       store_runner_ = std::make_shared<StoreRunner>(&runner_);
@@ -495,7 +503,7 @@ absl::Status BusCore::Close(absl::Duration timeout) {
   }
   // Nobody asks this bus any more, nor it others.
   control_.reset();
-  members_.Stop();
+  members_->Stop();
   // From here on the bus runs itself: the host may be the one who waits here.
   if (options_.host_runs) runner_.StartThread();
   absl::Status first;

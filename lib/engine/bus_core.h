@@ -86,7 +86,7 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
     if (options_.log) options_.log(level, text);
   }
   MoveStore& store() override { return *move_store_; }
-  Members& members() override { return members_; }
+  Members& members() override { return *members_; }
   void OnReport() override { moves_->OnReport(); }
   void SetMoving(const std::string& queue, bool moves) override {
     inboxes_.SetMoving(queue, moves);
@@ -124,7 +124,7 @@ class BusCore : public std::enable_shared_from_this<BusCore>, public MoveHost {
   int64_t most_retained_ = 0;
   std::unique_ptr<MoveStore> move_store_;
   const std::shared_ptr<BusMoves> moves_;
-  Members members_;
+  const std::unique_ptr<Members> members_;
   std::unique_ptr<BusControlServer> control_;  // null: there is no socket
 
   mutable Mutex mu_;

@@ -13,9 +13,13 @@
 namespace tieline::inline v0 {
 namespace {
 
-// Written together: what came in this time, or sooner this much.
+// Written together: what came in this time, or sooner this much, and no more
+// than a part of what may be retained.
 constexpr absl::Duration kGather = absl::Milliseconds(20);
 constexpr int64_t kGatherBytes = int64_t{512} << 10;
+constexpr int kParts = 8;
+// After a trim failed.
+constexpr absl::Duration kRetry = absl::Milliseconds(100);
 // The sender waits for the disk from here on.
 constexpr int64_t kMostWaiting = int64_t{8} << 20;
 // Well below what the store takes at once.
@@ -28,15 +32,18 @@ constexpr int kRuns = 64;
 Retainer::Retainer(SpoolLanes::Claim* claim, RetainerOptions options)
     : claim_(claim),
       options_(std::move(options)),
-      mail_(std::make_shared<Mail>()) {
+      mail_(std::make_shared<Mail>()),
+      part_bytes_(std::min(kGatherBytes, options_.most_bytes / kParts)) {
   mail_->wake = options_.wake;
 }
 
 void Retainer::Close() {
-  if (std::exchange(waiting_, 0) == 0) return;
-  claim_->store()
-      ->Submit(std::exchange(waits_, {}), [](const auto&) {})
-      .IgnoreError();
+  for (Part& part : std::exchange(parts_, {})) {
+    claim_->store()
+        ->Submit(std::move(part.batch), [](const auto&) {})
+        .IgnoreError();
+  }
+  waiting_bytes_ = 0;
 }
 
 absl::Status Retainer::Open() {
@@ -77,41 +84,55 @@ void Retainer::Keep(const SendResult& result) {
                     options_.queue, result.id(), bytes_.size()));
     return;
   }
-  if (waiting_ == 0) waits_since_ = options_.clock->Steady();
-  waits_.Append(claim_->retained(),
-                std::hash<std::string_view>()(result.message.key()), bytes_);
-  ++waiting_;
+  if (parts_.empty() || parts_.back().batch.bytes() >= part_bytes_) {
+    parts_.emplace_back().since = options_.clock->Steady();
+  }
+  Part& part = parts_.back();
+  const int64_t before = part.batch.bytes();
+  part.batch.Append(claim_->retained(),
+                    std::hash<std::string_view>()(result.message.key()),
+                    bytes_);
+  waiting_bytes_ += part.batch.bytes() - before;
+  ++part.count;
 }
 
 bool Retainer::has_work() const {
-  if (!writes_) return waiting_ > 0;
+  if (!writes_ && !parts_.empty()) return true;
   MutexLock lock(&mail_->mu);
-  return mail_->answered;
+  return !mail_->answers.empty();
 }
 
-bool Retainer::lets_submit() const { return waits_.bytes() < kMostWaiting; }
+bool Retainer::lets_submit() const { return waiting_bytes_ < kMostWaiting; }
 
 void Retainer::Pump(absl::Time now) {
   now_ = now;
   next_ = absl::InfiniteFuture();
-  TakeAnswer();
-  if (!writes_) Write();
+  TakeAnswers();
+  Write();
 }
 
-void Retainer::TakeAnswer() {
-  absl::StatusOr<StoreCommitted> answer;
+void Retainer::TakeAnswers() {
+  std::vector<Answer> answers;
   {
     MutexLock lock(&mail_->mu);
-    if (!std::exchange(mail_->answered, false)) return;
-    answer = std::move(mail_->answer);
+    answers.swap(mail_->answers);
   }
+  for (const Answer& answer : answers) {
+    if (answer.of_trims) {
+      OnTrimmed(answer.result.status());
+    } else {
+      OnWritten(answer.result);
+    }
+  }
+}
+
+void Retainer::OnWritten(const absl::StatusOr<StoreCommitted>& result) {
   writes_ = false;
   const uint64_t count = std::exchange(writing_, 0);
-  if (count == 0) return;
-  if (!answer.ok()) {
+  if (!result.ok()) {
     if (lost_ == 0) {
       options_.log(fmt::format("{}: what brokers accept is not retained: {}",
-                               options_.queue, MessageOf(answer.status())));
+                               options_.queue, MessageOf(result.status())));
     }
     lost_ += count;
     return;
@@ -120,7 +141,7 @@ void Retainer::TakeAnswer() {
     options_.log(fmt::format("{}: {} messages were not retained",
                              options_.queue, std::exchange(lost_, 0)));
   }
-  const Appended& added = answer->appended.front();
+  const Appended& added = result->appended.front();
   const uint64_t last = added.first + added.count - 1;
   MutexLock lock(&mu_);
   std::deque<Run>& runs = lanes_.front().runs;
@@ -132,27 +153,44 @@ void Retainer::TakeAnswer() {
   runs.back().bytes += writing_bytes_;
 }
 
+void Retainer::OnTrimmed(const absl::Status& status) {
+  trims_ = false;
+  owes_trim_ = !status.ok();
+  if (owes_trim_) {
+    retry_at_ = now_ + kRetry;
+    return;
+  }
+  MutexLock lock(&mu_);
+  for (Lane& lane : lanes_) lane.trims = 0;
+}
+
 void Retainer::Write() {
-  const bool is_due = waits_.bytes() >= kGatherBytes ||
-                      (waiting_ > 0 && now_ >= waits_since_ + kGather);
-  StoreBatch batch;
-  if (is_due) batch = std::exchange(waits_, {});
-  const bool trims = AddTrims(&batch);
-  if (!is_due && waiting_ > 0) {
-    next_ = std::min(next_, waits_since_ + kGather);
+  const bool is_due =
+      !writes_ && !parts_.empty() &&
+      (parts_.size() > 1 || parts_.front().batch.bytes() >= part_bytes_ ||
+       now_ >= parts_.front().since + kGather);
+  Trim(is_due ? parts_.front().batch.bytes() : 0);
+  if (!is_due) {
+    if (!writes_ && !parts_.empty()) {
+      next_ = std::min(next_, parts_.front().since + kGather);
+    }
+    return;
   }
-  if (!is_due && !trims) return;
-  if (is_due) {
-    writing_ = std::exchange(waiting_, 0);
-    writing_bytes_ = batch.bytes();
-  }
+  Part part = std::move(parts_.front());
+  parts_.pop_front();
+  writing_ = part.count;
+  writing_bytes_ = part.batch.bytes();
+  waiting_bytes_ -= writing_bytes_;
   writes_ = true;
-  const auto done = [mail =
-                         mail_](const absl::StatusOr<StoreCommitted>& result) {
+  Submit(std::move(part.batch), false);
+}
+
+void Retainer::Submit(StoreBatch batch, bool of_trims) {
+  const auto done = [mail = mail_,
+                     of_trims](const absl::StatusOr<StoreCommitted>& result) {
     {
       MutexLock lock(&mail->mu);
-      mail->answered = true;
-      mail->answer = result;
+      mail->answers.push_back({of_trims, result});
     }
     mail->wake();
   };
@@ -160,33 +198,41 @@ void Retainer::Write() {
   if (!status.ok()) done(status);
 }
 
-bool Retainer::AddTrims(StoreBatch* batch) {
-  int64_t excess = std::exchange(wanted_room_, 0);
-  if (!batch->empty()) {
-    excess = std::max(excess, claim_->store()->state().spool_bytes +
-                                  batch->bytes() - options_.most_bytes);
+void Retainer::Trim(int64_t comes) {
+  if (trims_) return;
+  if (owes_trim_ && now_ < retry_at_) {
+    next_ = std::min(next_, retry_at_);
+    return;
   }
-  bool trims = false;
+  int64_t excess = std::exchange(wanted_room_, 0);
+  if (comes > 0) {
+    excess = std::max(excess, claim_->store()->state().spool_bytes + comes -
+                                  options_.most_bytes);
+  }
+  StoreBatch batch = TakeOldest(excess);
+  if (batch.empty()) return;
+  trims_ = true;
+  Submit(std::move(batch), true);
+}
+
+StoreBatch Retainer::TakeOldest(int64_t excess) {
+  StoreBatch batch;
+  const absl::Duration keep_for = options_.keep_for + options_.keep_for / kRuns;
   MutexLock lock(&mu_);
   for (Lane& lane : lanes_) {
-    uint64_t through = 0;
     while (!lane.runs.empty()) {
       const Run& oldest = lane.runs.front();
-      const absl::Time goes =
-          oldest.began + options_.keep_for + options_.keep_for / kRuns;
-      if (now_ < goes && excess <= 0) {
-        next_ = std::min(next_, goes);
+      if (now_ < oldest.began + keep_for && excess <= 0) {
+        next_ = std::min(next_, oldest.began + keep_for);
         break;
       }
       excess -= oldest.bytes;
-      through = oldest.last;
+      lane.trims = oldest.last;
       lane.runs.pop_front();
     }
-    if (through == 0) continue;
-    batch->Trim(lane.id, through);
-    trims = true;
+    if (lane.trims > 0) batch.Trim(lane.id, lane.trims);
   }
-  return trims;
+  return batch;
 }
 
 std::vector<QueueId> Retainer::lanes() const {

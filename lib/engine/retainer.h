@@ -59,7 +59,7 @@ class Retainer final : public SendKeeper {
   // It does not lag behind too far.
   bool lets_submit() const;
   // What can be written is.
-  bool is_written() const { return waits_.empty() && !writes_; }
+  bool is_written() const { return parts_.empty() && !writes_; }
   // The present sender's is the first.
   std::vector<QueueId> lanes() const;
   // On any thread.
@@ -75,20 +75,36 @@ class Retainer final : public SendKeeper {
   struct Lane {
     QueueId id{};
     std::deque<Run> runs;
+    uint64_t trims = 0;  // on the way: through this one
+  };
+  // Written together.
+  struct Part {
+    absl::Time since;  // steady
+    StoreBatch batch;
+    uint64_t count = 0;
+  };
+  struct Answer {
+    bool of_trims = false;
+    absl::StatusOr<StoreCommitted> result;
   };
   // What the store's thread has for the strand.
   struct Mail {
     Mutex mu;
-    bool answered ABSL_GUARDED_BY(mu) = false;
-    absl::StatusOr<StoreCommitted> answer ABSL_GUARDED_BY(mu);
+    std::vector<Answer> answers ABSL_GUARDED_BY(mu);
     std::function<void()> wake;
   };
 
   absl::Status AddLane(QueueId id);
-  void TakeAnswer();
+  void TakeAnswers();
+  void OnWritten(const absl::StatusOr<StoreCommitted>& result);
+  void OnTrimmed(const absl::Status& status);
   void Write();
-  // Trims what is old; true when something is.
-  bool AddTrims(StoreBatch* batch);
+  // What is old, and what has to go before `comes` bytes are written. By
+  // itself: that those are refused does not undo it.
+  void Trim(int64_t comes);
+  // Trims of runs that are old or `excess`, in bytes, and of what is owed.
+  StoreBatch TakeOldest(int64_t excess);
+  void Submit(StoreBatch batch, bool of_trims);
 
   SpoolLanes::Claim* const claim_;
   const RetainerOptions options_;
@@ -96,12 +112,15 @@ class Retainer final : public SendKeeper {
 
   absl::Time now_;
   absl::Time next_ = absl::InfiniteFuture();
-  StoreBatch waits_;
-  uint64_t waiting_ = 0;
-  absl::Time waits_since_ = absl::InfiniteFuture();
+  const int64_t part_bytes_;
+  std::deque<Part> parts_;  // they wait
+  int64_t waiting_bytes_ = 0;
   bool writes_ = false;
   uint64_t writing_ = 0;  // messages
   int64_t writing_bytes_ = 0;
+  bool trims_ = false;
+  bool owes_trim_ = false;  // one failed
+  absl::Time retry_at_ = absl::InfinitePast();
   int64_t wanted_room_ = 0;
   uint64_t lost_ = 0;  // in a row, not written
   std::string bytes_;

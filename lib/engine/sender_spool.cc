@@ -83,6 +83,7 @@ void SenderSpool::Pump(absl::Time now, bool may_submit) {
   const bool may_read = begun_.empty() && may_submit && in_doubt_.empty();
   if (may_read) Read();
   if (replay_ && !closed_ && IsReplayed()) EndReplay();
+  claim_->SetAhead(IsAhead());
   if (retainer_ != nullptr) WakeAt(retainer_->Next());
   if (!spooling_) {
     WatchForStall();
@@ -136,6 +137,7 @@ void SenderSpool::Forget() {
   writing_.clear();
   in_doubt_.clear();
   if (retainer_ != nullptr) retainer_->Close();
+  claim_->SetAhead(false);
 }
 
 // ---- To the disk.

@@ -78,6 +78,7 @@ class SenderSpool final : public SendObserver {
   // Messages of the SendQueue may be submitted.
   bool lets_submit() const {
     return begun_.empty() && !(asked_replay_ && asked_replay_->in_order) &&
+           !claim_->IsBehind() &&
            (retainer_ == nullptr || retainer_->lets_submit());
   }
   // What is retained and was sent in generation `until` or before is sent
@@ -196,6 +197,8 @@ class SenderSpool final : public SendObserver {
   void FindReplays();
   void NoteReplay();
   bool IsReplayed() const;
+  // It has messages that come before all that the queue's senders have.
+  bool IsAhead() const;
 
   // sender_spool_read.cc
   static bool IsRead(const Lane& lane) { return lane.next > lane.last; }

@@ -107,6 +107,16 @@ bool SenderSpool::IsReplayed() const {
          });
 }
 
+bool SenderSpool::IsAhead() const {
+  if ((asked_replay_ && asked_replay_->in_order) ||
+      (replay_ && replay_->in_order)) {
+    return true;
+  }
+  return std::any_of(lanes_.begin() + 1, lanes_.end(), [](const Lane& lane) {
+    return !lane.retained && lane.trimmed < lane.last;
+  });
+}
+
 void SenderSpool::EndReplay() {
   const bool in_order = std::exchange(replay_, std::nullopt)->in_order;
   if (in_order) {

@@ -42,14 +42,28 @@ bool SpoolLanes::IsLaneOf(std::string_view name, std::string_view queue) {
 }
 
 SpoolLanes::Claim::~Claim() {
-  std::vector<std::function<void()>> wakes;
   {
     MutexLock lock(&lanes_->mu_);
     lanes_->claims_.erase(this);
     for (const std::string& name : names_) lanes_->taken_.erase(name);
+  }
+  if (ahead_) senders_ahead_->fetch_sub(1);
+  WakeOthers(/*to_take_left=*/true);
+}
+
+void SpoolLanes::Claim::SetAhead(bool ahead) {
+  if (std::exchange(ahead_, ahead) == ahead) return;
+  senders_ahead_->fetch_add(ahead ? 1 : -1);
+  if (!ahead) WakeOthers(/*to_take_left=*/false);
+}
+
+void SpoolLanes::Claim::WakeOthers(bool to_take_left) {
+  std::vector<std::function<void()>> wakes;
+  {
+    MutexLock lock(&lanes_->mu_);
     for (Claim* other : lanes_->claims_) {
-      if (other->queue_ != queue_) continue;
-      other->woken_.store(true);
+      if (other->queue_ != queue_ || other == this) continue;
+      if (to_take_left) other->woken_.store(true);
       if (other->wake_) wakes.push_back(other->wake_);
     }
   }
@@ -93,7 +107,15 @@ absl::StatusOr<std::unique_ptr<SpoolLanes::Claim>> SpoolLanes::Take(
   const bool wants =
       uses.spools || uses.retains || (uses.sends_left && HasMessages(queue));
   if (!wants) return nullptr;
-  std::unique_ptr<Claim> claim(new Claim(shared_from_this(), queue));
+  std::shared_ptr<std::atomic<int>> ahead;
+  {
+    MutexLock lock(&mu_);
+    ahead =
+        senders_ahead_.try_emplace(queue, std::make_shared<std::atomic<int>>(0))
+            .first->second;
+  }
+  std::unique_ptr<Claim> claim(
+      new Claim(shared_from_this(), queue, std::move(ahead)));
   std::string own;
   std::string retained;
   std::string replays;

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -52,16 +53,27 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
     // The same of what is retained, and of replays.
     std::vector<QueueId> TakeLeftRetained();
     std::vector<QueueId> TakeLeftReplays();
+    // This one sends what comes before anything that the queue's senders have
+    // in hand; the others wait, and are woken when it is through.
+    void SetAhead(bool ahead);
+    bool IsBehind() const { return !ahead_ && senders_ahead_->load() > 0; }
 
    private:
     friend class SpoolLanes;
-    Claim(std::shared_ptr<SpoolLanes> lanes, std::string queue)
-        : lanes_(std::move(lanes)), queue_(std::move(queue)) {}
+    Claim(std::shared_ptr<SpoolLanes> lanes, std::string queue,
+          std::shared_ptr<std::atomic<int>> senders_ahead)
+        : lanes_(std::move(lanes)),
+          queue_(std::move(queue)),
+          senders_ahead_(std::move(senders_ahead)) {}
 
     std::vector<QueueId> TakeLeft(const std::string& prefix);
+    void WakeOthers(bool to_take_left);
 
     const std::shared_ptr<SpoolLanes> lanes_;
     const std::string queue_;
+    // Of all senders of the queue.
+    const std::shared_ptr<std::atomic<int>> senders_ahead_;
+    bool ahead_ = false;
     QueueId own_{};
     QueueId retained_{};
     QueueId replays_{};
@@ -102,6 +114,8 @@ class SpoolLanes : public std::enable_shared_from_this<SpoolLanes> {
   Mutex mu_;
   std::set<std::string> taken_ ABSL_GUARDED_BY(mu_);
   std::set<Claim*> claims_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::shared_ptr<std::atomic<int>>> senders_ahead_
+      ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace tieline::inline v0

@@ -25,7 +25,12 @@ class StoreRunner final : public Runnable {
     if (store == nullptr) return;
     store->RunOnce();
     // What its callbacks submitted is for the next round: others come first.
-    if (store->HasWork()) Wake();
+    const absl::Time next = store->NextRun();
+    if (next == absl::InfinitePast()) {
+      Wake();
+    } else if (next != absl::InfiniteFuture()) {
+      runner_->ScheduleAt(this, next);
+    }
   }
   // Store::Close writes what is left.
   void RunTooLate() override {}

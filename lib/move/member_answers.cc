@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/mutant.h"
+
 namespace tieline::inline v0 {
 namespace {
 
@@ -17,7 +19,9 @@ const MemberAnswer* FindHolder(const MemberAnswers& answers) {
   const MemberAnswer* holder = nullptr;
   for (const MemberAnswer& answer : answers) {
     if (!answer.status.ok()) return &answer;
-    if (answer.standing == Standing::kSending) holder = &answer;
+    if (answer.standing == Standing::kSending && !Mutant(100)) {
+      holder = &answer;
+    }
   }
   return holder;
 }
@@ -32,6 +36,7 @@ bool AreSameRuns(const MemberAnswers& before, const MemberAnswers& after) {
 
 MembersSay JudgeAnswers(DrainStage own, const MemberAnswers& before,
                         const MemberAnswers& after) {
+  if (Mutant(102) && own == DrainStage::kProved) return MembersSay::kDrained;
   bool all_answered = true;
   for (const MemberAnswer& answer : after) {
     if (!answer.status.ok()) {

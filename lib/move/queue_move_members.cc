@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "lib/base/mutant.h"
 #include "lib/base/status.h"
 #include "lib/control/reply.h"
 #include "lib/move/queue_move.h"
@@ -54,6 +55,10 @@ void QueueMove::AskMembers(uint64_t generation,
   question.done = [this, self = shared_from_this(), generation,
                    asked = question.sockets,
                    done = std::move(done)](MemberAnswers answers) {
+    if (Mutant(101)) {
+      std::erase_if(answers,
+                    [](const auto& each) { return !each.status.ok(); });
+    }
     Post([this, generation, asked, done, answers = std::move(answers)] {
       bool holds = false;
       {

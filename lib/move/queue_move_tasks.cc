@@ -274,29 +274,31 @@ bool QueueMove::WorkSwitch(absl::Time now) {
     wants = move_->Wants();
   }
   bool all = true;
-  bool unfenced = false;
   for (SenderEntry& entry : senders_) {
     const std::shared_ptr<SenderCore> core = entry.core.lock();
     if (core == nullptr || core->ended()) continue;
     const auto leg = entry.legs.find(present);
     const bool there = leg != entry.legs.end() && core->IsAt(*leg->second);
-    if (there && (core->away() == 0 || Mutant(72))) {
-      unfenced = unfenced || entry.fenced;
-      if (entry.fenced) Unfence(entry, wants);
-      continue;
-    }
+    if (there && (core->away() == 0 || Mutant(72))) continue;
     all = false;
     if (now >= cut_at_) {
       core->CutAway();
       entry.cut = true;
     }
   }
-  if (unfenced) return true;
   if (!all) {
     if (now >= cut_at_) cut_at_ = now + kTryAgain;
     By(cut_at_);
     return false;
   }
+  // Together: what one of them sends again comes before what the others have.
+  bool unfenced = false;
+  for (SenderEntry& entry : senders_) {
+    if (!entry.fenced) continue;
+    unfenced = true;
+    Unfence(entry, wants);
+  }
+  if (unfenced) return true;
   for (const SenderEntry& entry : senders_) {
     const std::shared_ptr<SenderCore> core = entry.core.lock();
     if (core == nullptr) continue;

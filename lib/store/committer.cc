@@ -21,6 +21,7 @@ bool IsFull(const absl::Status& status) {
 }  // namespace
 
 size_t StoreCore::RunOnce() {
+  ReopenIfDue();
   Group group;
   {
     const MutexLock db(&db_mu_);
@@ -183,7 +184,8 @@ void StoreCore::Checkpoint() {
 
 void StoreCore::Fail(const absl::Status& why) {
   const MutexLock lock(&mu_);
-  if (failure_.ok()) failure_ = why;
+  if (failure_.ok()) NoteFailure(why);
+  wake_.NotifyOne();
 }
 
 }  // namespace tieline::inline v0::store

@@ -135,7 +135,7 @@ absl::Status Store::Reopen() { return core_->Reopen(); }
 
 size_t Store::RunOnce() { return core_->RunOnce(); }
 
-bool Store::HasWork() const { return core_->HasWork(); }
+absl::Time Store::NextRun() const { return core_->NextRun(); }
 
 absl::Status Store::Close(absl::Duration within) {
   return core_->Close(within);

@@ -129,14 +129,16 @@ class Store {
   StoreState state() const;
 
   // After the disk failed nothing is acknowledged until this has opened and
-  // checked the file again. Errors as of Open; it may be called again.
+  // checked the file again (StoreOptions::reopen_every). Errors as of Open; it
+  // may be called again.
   absl::Status Reopen();
 
-  // With StoreDrive::kCaller: commits what waits, in one transaction; how many
-  // batches were answered.
+  // With StoreDrive::kCaller: commits what waits, in one transaction, or opens
+  // the file again when it is time; how many batches were answered.
   size_t RunOnce();
-  // Whether there is something for it.
-  bool HasWork() const;
+  // When there is something for it (steady): infinite past, at once; infinite
+  // future, when something is submitted.
+  absl::Time NextRun() const;
 
   // Commits what waits and closes the file. kDeadlineExceeded: the disk did not
   // answer; what was not begun is answered kCancelled, and the file is closed,

@@ -106,20 +106,24 @@ absl::StatusOr<QueueId> StoreCore::AddQueue(std::string_view name) {
 }
 
 absl::Status StoreCore::Submit(StoreBatch batch, Store::Done done) {
+  absl::Status taken;
   {
     const MutexLock lock(&mu_);
-    TIELINE_RETURN_IF_ERROR(Usable());
-    TIELINE_RETURN_IF_ERROR(index_->Admit(batch));
-    waiting_.push_back({.batch = std::move(batch),
-                        .done = std::move(done),
-                        .status = {},
-                        .committed = {}});
+    taken = Usable();
+    if (taken.ok()) taken = index_->Admit(batch);
+    if (taken.ok()) {
+      waiting_.push_back({.batch = std::move(batch),
+                          .done = std::move(done),
+                          .status = {},
+                          .committed = {}});
+    }
   }
+  // Also when it is refused: what failed is to be opened again.
   wake_.NotifyOne();
   if (options_.drive == StoreDrive::kCaller && options_.on_work != nullptr) {
     options_.on_work();
   }
-  return absl::OkStatus();
+  return taken;
 }
 
 absl::StatusOr<SpoolChunk> StoreCore::ReadSpool(QueueId queue, uint64_t from,
@@ -208,14 +212,29 @@ absl::Status StoreCore::Reopen() {
       LoadStore(path_, options_.vfs, lock_->mark(), index.get());
   const MutexLock lock(&mu_);
   if (!loaded.ok()) {
-    failure_ = loaded.status();
+    NoteFailure(loaded.status());
     return failure_;
   }
   tables_ = *std::move(loaded);
   index_ = std::move(index);
   commits_ = tables_->meta().commits;
   failure_ = absl::OkStatus();
+  reopen_at_ = absl::InfiniteFuture();
   return absl::OkStatus();
+}
+
+void StoreCore::NoteFailure(const absl::Status& why) {
+  failure_ = why;
+  reopen_at_ = options_.clock->Steady() + options_.reopen_every;
+}
+
+void StoreCore::ReopenIfDue() {
+  {
+    const MutexLock lock(&mu_);
+    if (closing_ || options_.clock->Steady() < reopen_at_) return;
+  }
+  // Another try follows.
+  Reopen().IgnoreError();
 }
 
 bool StoreCore::WorkWaits() const {
@@ -223,9 +242,9 @@ bool StoreCore::WorkWaits() const {
          (failure_.ok() && !drops_wait_ && index_->HasDrops());
 }
 
-bool StoreCore::HasWork() const {
+absl::Time StoreCore::NextRun() const {
   const MutexLock lock(&mu_);
-  return WorkWaits();
+  return WorkWaits() ? absl::InfinitePast() : reopen_at_;
 }
 
 void StoreCore::Loop() {
@@ -233,7 +252,14 @@ void StoreCore::Loop() {
   while (true) {
     {
       const MutexLock lock(&mu_);
-      while (!WorkWaits() && !closing_) wake_.Wait(&mu_);
+      while (!WorkWaits() && !closing_ &&
+             options_.clock->Steady() < reopen_at_) {
+        if (failure_.ok()) {
+          wake_.Wait(&mu_);
+        } else {
+          wake_.WaitFor(&mu_, options_.reopen_every);
+        }
+      }
       if (waiting_.empty() && closing_) break;
     }
     RunOnce();

@@ -42,7 +42,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::string producer();
   absl::Status Reopen();
   size_t RunOnce();
-  bool HasWork() const;
+  absl::Time NextRun() const;
   absl::Status Close(absl::Duration within);
 
   bool OnOwnThread() const {
@@ -82,6 +82,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   static void Answer(Group group);
 
   bool WorkWaits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NoteFailure(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReopenIfDue();
   void Loop();
   void CloseFile();
   // OK while something may be submitted.
@@ -101,6 +103,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::unique_ptr<Index> index_ ABSL_GUARDED_BY(mu_);
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  // After a failure (steady).
+  absl::Time reopen_at_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   uint64_t commits_ ABSL_GUARDED_BY(mu_) = 0;
   bool disk_full_ ABSL_GUARDED_BY(mu_) = false;
   // There was no room to drop rows: not before something else is committed.

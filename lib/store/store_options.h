@@ -43,6 +43,10 @@ struct StoreOptions {
   // Bytes of entries that are packed together: [1 KiB, commit_bytes].
   int64_t segment_bytes = int64_t{256} << 10;
 
+  // How often the file is opened again after the disk failed, as by
+  // Store::Reopen, until that succeeds. Infinite: only by who calls that.
+  absl::Duration reopen_every = absl::InfiniteDuration();
+
   // What the destructor waits for the last commit, at most.
   absl::Duration stop_within = absl::Seconds(5);
   StoreDrive drive = StoreDrive::kThread;

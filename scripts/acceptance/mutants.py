@@ -14,7 +14,7 @@ DEPENDS = ("include/", "lib/", "tests/sim/", "tests/store/")
 
 SEEDS = 20_000
 LEAST = 60
-HANDFUL = (1, 7, 18, 31, 43, 55, 65)
+HANDFUL = (1, 7, 18, 31, 43, 55, 65, 100)
 JOBS = 2
 
 

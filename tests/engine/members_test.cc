@@ -1,6 +1,4 @@
 // What other processes are asked, and what follows from their answers.
-#include "lib/move/members.h"
-
 #include <atomic>
 #include <future>
 #include <memory>
@@ -10,6 +8,7 @@
 
 #include "lib/base/status.h"
 #include "lib/control/control_server.h"
+#include "lib/move/socket_members.h"
 #include "tests/engine/rig.h"
 #include "tests/store/temp_folder.h"
 
@@ -35,7 +34,7 @@ std::string Answer(const std::string& standing, const std::string& run) {
          R"("})";
 }
 
-MemberAnswers Ask(Members& members, std::vector<std::string> sockets) {
+MemberAnswers Ask(SocketMembers& members, std::vector<std::string> sockets) {
   std::promise<MemberAnswers> answered;
   members.Ask({std::move(sockets), "q", 7, [&](MemberAnswers answers) {
                  answered.set_value(std::move(answers));
@@ -54,7 +53,7 @@ TEST_CASE("each member is asked, and says how it stands") {
     return Answer("late", "r1");
   });
   const auto two = Serve(folder.File("2"), Says(Answer("sending", "r2")));
-  Members members("own");
+  SocketMembers members("own");
   const MemberAnswers answers =
       Ask(members, {folder.File("1"), folder.File("2")});
   CHECK(heard == R"({"op":"standing","queue":"q","generation":7})");
@@ -76,7 +75,7 @@ TEST_CASE("who does not use the queue is left out, and so is oneself") {
     ++asked;
     return Answer("draining", "own");
   });
-  Members members("own");
+  SocketMembers members("own");
   for (int i = 0; i < 3; ++i) {
     CHECK(Ask(members, {folder.File("1"), folder.File("2")}).empty());
   }
@@ -111,7 +110,7 @@ TEST_CASE("a member that is dead, silent or talks nonsense has not answered") {
   add(Answer("late", std::string(65, 'r')));
   add(R"({"ok":false,"code":"OK","error":"\n)" + std::string(5000, 'x') +
       R"("})");
-  Members members("own", kShort);
+  SocketMembers members("own", kShort);
   const MemberAnswers answers = Ask(members, sockets);
   CHECK(answers.size() == sockets.size());
   for (const MemberAnswer& answer : answers) {
@@ -125,7 +124,7 @@ TEST_CASE("a member that is dead, silent or talks nonsense has not answered") {
 
 TEST_CASE("a member that answers again is heard") {
   const testing::TempFolder folder;
-  Members members("own");
+  SocketMembers members("own");
   const std::vector<std::string> sockets = {folder.File("1")};
   CHECK_FALSE(Ask(members, sockets).at(0).status.ok());
   const auto server = Serve(sockets[0], Says(Answer("drained", "r")));
@@ -144,7 +143,7 @@ TEST_CASE("asking ends at once, whoever does not answer") {
   });
   std::atomic<bool> answered{false};
   // An hour: only the end cuts it short.
-  Members members("own", absl::Hours(1));
+  SocketMembers members("own", absl::Hours(1));
   members.Ask(
       {{folder.File("1")}, "q", 1, [&](const auto&) { answered = true; }});
   asked.get_future().wait();

@@ -239,6 +239,26 @@ TEST_CASE("retained messages make room for newer ones, and for the spool") {
   }
 }
 
+TEST_CASE("what is retained stays within its bound after a burst beyond it") {
+  RetainRig rig;
+  rig.config.spool_bytes = uint64_t{1} << 20;
+  rig.config.queues["q"].spool = SpoolRig::kAfter;
+  rig.Open();
+  auto sender = rig.OpenSender();
+  const std::string body(10'000, 'x');
+  std::vector<Message> burst;
+  for (int i = 0; i < 300; ++i) burst.push_back(Keyed("k", body));
+  for (const SendResult& result : sender->SendBatch(std::move(burst))) {
+    REQUIRE(result.ok());
+  }
+  CHECK(Eventually([&] {
+    const uint64_t kept = rig.Metrics().retained;
+    return kept >= 20 && kept <= 60;
+  }));
+  rig.Down("a");
+  REQUIRE(sender->Send(Keyed("k", body)).state == SendState::kSpooled);
+}
+
 TEST_CASE("a route's destination dies: what it had is sent again") {
   RetainRig rig;
   QueueConfig& from = rig.config.queues["from"];

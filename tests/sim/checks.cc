@@ -86,9 +86,13 @@ void CheckIdle(const World& world, Ledger* ledger) {
 void CheckEnd(const World& world, Ledger* ledger) {
   const std::vector<Life>& lives = ledger->lives();
   for (size_t i = 0; i < lives.size(); ++i) {
+    const auto number = static_cast<int>(i);
+    if (lives[i].producer < 0) {
+      CheckFate(world, number, lives[i], ledger);
+      continue;
+    }
     // What was planned for a process that never came to send it.
     if (lives[i].deadline == absl::Time()) continue;
-    const auto number = static_cast<int>(i);
     CheckResult(world, number, lives[i], ledger);
     CheckFate(world, number, lives[i], ledger);
   }

@@ -15,7 +15,7 @@ std::string Disk::MemoryFolder() {
 Disk::Disk()
     : folder_(parent.empty() ? MemoryFolder() : parent),
       path_(folder_.File("state")),
-      vfs_(testing::FaultVfs::Use::kForAll) {}
+      vfs_(folder_.path()) {}
 
 void Disk::Fill() { vfs_.LimitSpace(path_, vfs_.SpaceUsed(path_)); }
 

@@ -1,7 +1,7 @@
 // Disk: where a process has its state file. It keeps what was synced; what was
 // not may be there, or torn, or gone, once the process has ended.
 //
-// While a disk lives, SQLite opens all files on it: one at a time.
+// While one lives, SQLite opens files on these disks alone.
 #ifndef TIELINE_TESTS_SIM_DISK_H_
 #define TIELINE_TESTS_SIM_DISK_H_
 
@@ -28,6 +28,8 @@ class Disk {
   // Nothing is written from the n-th change on (1: the next): its process ends
   // there.
   void CutAt(int64_t n) { vfs_.CutPowerAt(n); }
+  // Not after all, if it has not come to that.
+  void DoNotCut() { vfs_.CutPowerAt(0); }
   bool is_cut() const { return vfs_.power_is_off(); }
   // The process has ended; `seed` says what of the rest is there.
   void Recover(uint64_t seed) { vfs_.PowerCut(seed); }
@@ -35,6 +37,9 @@ class Disk {
   // Nothing grows any more, until Free.
   void Fill();
   void Free() { vfs_.LimitSpace(path_, -1); }
+
+  // No sync succeeds any more, until it is false.
+  void Fail(bool fails) { vfs_.FailSyncs(fails); }
 
   // Keeps a copy of what is there for certain.
   void Remember();

@@ -106,6 +106,11 @@ void World::DoToProcess(const Fault& fault, int number) {
       process.disk()->Fill();
       timeline_.After(fault.length, [&process] { process.disk()->Free(); });
       return;
+    case FaultKind::kFailDisk:
+      process.disk()->Fail(true);
+      timeline_.After(fault.length,
+                      [&process] { process.disk()->Fail(false); });
+      return;
     case FaultKind::kRemember:
       process.disk()->Remember();
       return;
@@ -135,6 +140,9 @@ void World::EndFaults() {
     if (was_paused) broker->Resume();
     if (!was_alive) broker->Revive();
     broker->AfterFault();
+  }
+  for (const auto& process : processes_) {
+    if (process->disk() != nullptr) process->disk()->DoNotCut();
   }
 }
 

@@ -60,7 +60,6 @@ int Ledger::NumberOf(const Message& message) {
 
 void Ledger::OnGiven(int number, absl::Time deadline) {
   life(number).deadline = deadline;
-  life(number).life = kills_;
   Add(number, What::kGiven, 0);
 }
 
@@ -132,12 +131,11 @@ void Ledger::OnMoved(int process, uint64_t generation) {
   }
 }
 
-void Ledger::OnDrained(int process, uint64_t generation) {
+void Ledger::OnDrained(uint64_t generation) {
   const auto at = bound_.find(generation);
-  const auto present = bound_.find(submitted_[process]);
-  if (at == bound_.end() || present == bound_.end()) return;
-  // Where the queue has come back to, newer ones come as well.
-  if (at->second != present->second) drained_.insert(at->second);
+  if (at == bound_.end()) return;
+  // Where the queue comes back to, newer ones come as well.
+  if (at->second != bound_.rbegin()->second) drained_.insert(at->second);
 }
 
 // ---- The drivers' side.
@@ -304,17 +302,13 @@ void Ledger::CheckLate(const Message& message, int number) {
   if (bound_.upper_bound(StampOf(message)) == bound_.end()) {
     Violate(3, number, "marked as late, and its queue has not moved on");
   }
-  // After a real proof only what nobody knew of comes.
+  // After a real proof only what nobody knew of comes, or what somebody sends
+  // who is behind.
   const Life& l = life(number);
+  if (behind_) return;
   if (!l.may_be_late && !l.forgotten && l.doubts + l.redeliveries == 0) {
     Violate(3, number, "marked as late without a reason");
   }
-}
-
-// Known, and not mended (docs/move.md): what an earlier life left on disk is
-// sent by one of the new one's senders, and the others don't wait for it.
-bool Ledger::IsAcrossSenders(const Life& a, const Life& b) const {
-  return (spools_ || retains_) && a.life != b.life && sendings_.size() > 1;
 }
 
 void Ledger::CheckOrder(int number) {
@@ -329,7 +323,6 @@ void Ledger::CheckOrder(int number) {
   }
   // What the application was told it has not, or what a broker lost, expired or
   // refused once, may come late: the others of its key went on without it.
-  if (IsAcrossSenders(l, life(latest->second))) return;
   if (WasGivenUp(l) || l.lost + l.expired + l.dead + l.rejections > 0) return;
   Violate(3, number, "takes effect after a later one of its key",
           latest->second);

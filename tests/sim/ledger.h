@@ -63,7 +63,6 @@ struct Life {
   int in_time = 0;       // deliveries before its place was drained
   int too_late = 0;      // and after
   int effects = 0;
-  int life = 0;         // of its process, as it was given: kills before
   int submissions = 0;  // to the brokers that are moved between, that count
   uint64_t stamp = 0;   // of the latest
 };
@@ -96,8 +95,8 @@ class Ledger {
   void SetBudget(const RetryBudgetOptions& budget) { budget_ = budget; }
   // A process has said that it is in this generation.
   void OnMoved(int process, uint64_t generation);
-  // It goes on without the rest of that generation.
-  void OnDrained(int process, uint64_t generation);
+  // One goes on without the rest of that generation.
+  void OnDrained(uint64_t generation);
   // It starts again, not from where it was: what was spooled may be gone.
   void OnForgottenProcess();
   // It started with an older record, and can't go on to where the queue is.
@@ -148,7 +147,6 @@ class Ledger {
     int budgeted = 0;  // submissions beyond a message's second
   };
 
-  bool IsAcrossSenders(const Life& a, const Life& b) const;
   bool Known(int number) const {
     return number >= 0 && static_cast<size_t>(number) < lives_.size();
   }

@@ -6,6 +6,7 @@ namespace tieline::sim {
 namespace {
 
 constexpr absl::Duration kAgain = absl::Seconds(2);
+constexpr absl::Duration kLate = absl::Seconds(3);
 constexpr char kQueue[] = "q";
 
 }  // namespace
@@ -16,6 +17,12 @@ void World::PlanMoves() {
   for (const BrokerTraits& broker : scenario_.brokers) {
     if (proceeds || !broker.tells_undrained) {
       ledger_.MayBeLateFrom(broker.place);
+    }
+  }
+  // Who waits for a member that is silent may give up any place.
+  if (proceeds && scenario_.processes > 1) {
+    for (const BrokerTraits& broker : scenario_.brokers) {
+      steps_.MayGiveUp(broker.name);
     }
   }
   for (const Fault& fault : scenario_.faults) {
@@ -30,7 +37,9 @@ void World::PlanMoves() {
   const QueueConfig& q = config_.queues[kQueue];
   if (q.spool > absl::ZeroDuration()) ledger_.SetSpools();
   if (retains) ledger_.SetRetains();
-  if (q.dedupe > absl::ZeroDuration() && !scenario_.MayForget()) {
+  // Each process has an inbox of its own.
+  if (q.dedupe > absl::ZeroDuration() && !scenario_.MayForget() &&
+      scenario_.processes == 1) {
     ledger_.SetSuppresses();
   }
   ledger_.Bind(q.generation, by_name_.at(q.broker)->traits().place);
@@ -50,21 +59,13 @@ void World::PlanMoves() {
 
 void World::ApplyConfig() {
   for (const auto& process : processes_) {
-    if (!process->is_alive()) continue;
-    auto plan = process->bus().Plan(process->ConfigOf(config_));
-    if (!plan.ok()) {
-      ledger_.Note(absl::StrCat("no plan: ", plan.status().ToString()));
+    const int number = process->number();
+    if (!scenario_.is_late) {
+      ApplyConfigAt(number);
       continue;
     }
-    // The operator's word for what is left of an earlier stay.
-    plan->accepts_existing = true;
-    auto moving = process->bus().Apply(*plan);
-    process->Touch();
-    if (!moving.ok()) {
-      ledger_.Note(absl::StrCat("not applied: ", moving.status().ToString()));
-      continue;
-    }
-    movings_.push_back(*std::move(moving));
+    timeline_.After(rng_.Between(absl::ZeroDuration(), kLate),
+                    [this, number] { ApplyConfigAt(number); });
   }
   if (applies_) return;
   applies_ = true;
@@ -72,6 +73,25 @@ void World::ApplyConfig() {
     applies_ = false;
     if (!HaveMoved()) ApplyConfig();
   });
+}
+
+void World::ApplyConfigAt(int number) {
+  Process& process = *processes_[static_cast<size_t>(number)];
+  if (!process.is_alive()) return;
+  auto plan = process.bus().Plan(process.ConfigOf(config_));
+  if (!plan.ok()) {
+    ledger_.Note(absl::StrCat("no plan: ", plan.status().ToString()));
+    return;
+  }
+  // The operator's word for what is left of an earlier stay.
+  plan->accepts_existing = true;
+  auto moving = process.bus().Apply(*plan);
+  process.Touch();
+  if (!moving.ok()) {
+    ledger_.Note(absl::StrCat("not applied: ", moving.status().ToString()));
+    return;
+  }
+  movings_.push_back(*std::move(moving));
 }
 
 const std::string& World::present_broker() const {

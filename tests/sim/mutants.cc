@@ -75,6 +75,10 @@ const std::vector<MutantInfo>& Mutants() {
       {97, "what was spooled before a restart is left there"},
       {98, "what the disk did not take counts as written"},
       {99, "the record of a move is not read"},
+      // What processes ask each other (lib/move).
+      {100, "members that may still send are not waited for"},
+      {101, "members that do not answer are not waited for"},
+      {102, "who has proved a place goes on without the other readers"},
   };
   return *mutants;
 }

@@ -60,7 +60,7 @@ bool Process::Start(const Config& config, BusOptions options) {
   options.log = [this](LogLevel level, std::string_view text) {
     if (is_dying()) return;
     steps_->OnLog(number_, text);
-    if (level < LogLevel::kWarning) return;
+    if (level < LogLevel::kWarning && !text.starts_with("move: ")) return;
     std::string note = absl::StrCat("p", number_, ": ", std::string(text));
     // Its folder has another name in each run.
     if (disk_ != nullptr)
@@ -131,15 +131,19 @@ bool Process::StartRoute(const RouteConfig& config) {
 }
 
 bool Process::IsDisk(const absl::Status& why) const {
-  return disk_ != nullptr && absl::IsResourceExhausted(why);
+  return disk_ != nullptr &&
+         (absl::IsResourceExhausted(why) || absl::IsUnavailable(why));
 }
 
 SimBroker* Process::FindBroker(const std::string& host) const {
   return brokers_->at(host);
 }
 
+std::string Process::AddressOf(int number) { return absl::StrCat("p", number); }
+
 void Process::Stall(absl::Duration length) {
-  ready_at_ = std::max(ready_at_, timeline_->now() + length);
+  stalled_until_ = std::max(stalled_until_, timeline_->now() + length);
+  ready_at_ = std::max(ready_at_, stalled_until_);
 }
 
 absl::Time Process::next_run() const {
@@ -152,7 +156,8 @@ uint64_t Process::in_hand() const {
   if (bus_ == nullptr) return 0;
   const MetricsSnapshot metrics = bus_->metrics();
   uint64_t count = 0;
-  for (const SenderMetrics& m : metrics.senders) count += m.pending;
+  for (const SenderMetrics& m : metrics.senders)
+    count += m.pending + m.in_spool;
   for (const RouteMetrics& m : metrics.routes) count += m.in_flight;
   return count;
 }

@@ -32,6 +32,9 @@ class Process {
   ~Process();
 
   int number() const { return number_; }
+  // Where the others ask it.
+  static std::string AddressOf(int number);
+  std::string address() const { return AddressOf(number_); }
   // False: its disk is full, and it has to be started again.
   bool Start(const Config& config, BusOptions options);
   // What it had in hand is gone; nothing more comes of it. When it starts again
@@ -46,6 +49,7 @@ class Process {
   // Something came for it.
   void Touch() { touched_ = true; }
   void Stall(absl::Duration length);
+  absl::Time stalled_until() const { return stalled_until_; }
   SimClock& clock() { return clock_; }
   // Null: it has no state file.
   Disk* disk() { return disk_.get(); }
@@ -56,7 +60,7 @@ class Process {
   absl::Time next_run() const;
   void Run();
   uint64_t runs() const { return runs_; }
-  // Messages that its senders and routes have in hand.
+  // Messages that its senders and routes have in hand, or in the spool.
   uint64_t in_hand() const;
 
   // ---- For the driver.
@@ -91,6 +95,7 @@ class Process {
   bool dying_ = false;
   absl::Time bus_next_ = absl::InfinitePast();
   absl::Time ready_at_ = absl::InfinitePast();
+  absl::Time stalled_until_ = absl::InfinitePast();
   uint64_t runs_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "tests/sim/process.h"
 #include "tests/sim/rng.h"
 
 namespace tieline::sim {
@@ -48,8 +49,15 @@ void DrawWorld(Rng& rng, Scenario& s) {
   s.brokers = {DrawBroker(rng, "a", 0), DrawBroker(rng, "b", 1),
                DrawBroker(rng, "c", 2), DrawBroker(rng, "sink", kSink)};
   s.brokers[kSink].is_sink = true;
-  // Several need to ask each other, for which there is no way here yet.
-  s.processes = 1;
+  s.processes = rng.Chance(60) ? 1 : rng.Between(2, 3);
+  for (int i = 0; i < s.processes; ++i) {
+    const bool joins = i > 0 && rng.Chance(20);
+    s.begins.push_back(joins ? rng.Between(absl::ZeroDuration(), kTraffic)
+                             : absl::ZeroDuration());
+    if (s.processes == 1) continue;
+    s.config.move.members.push_back(Process::AddressOf(i));
+  }
+  s.is_late = s.processes > 1 && rng.Chance(50);
   for (const BrokerTraits& traits : s.brokers) {
     BrokerConfig& b = s.config.brokers[traits.name];
     b.name = traits.name;
@@ -75,7 +83,7 @@ void DrawTraffic(Rng& rng, Scenario& s) {
   const int producers = rng.Between(1, 3);
   for (int i = 0; i < producers; ++i) {
     PlannedProducer p;
-    p.process = 0;
+    p.process = rng.Between(0, s.processes - 1);
     p.queue = "q";
     p.ordered = s.config.queues["q"].ordered == Order::kPerKey;
     p.keys = rng.Chance(10) ? 0 : rng.Between(1, 8);
@@ -104,10 +112,11 @@ void DrawTraffic(Rng& rng, Scenario& s) {
                      [](const auto& a, const auto& b) { return a.at < b.at; });
     s.producers.push_back(std::move(p));
   }
-  const int routes = rng.Chance(25) ? 2 : 1;
+  const int routes =
+      std::max(rng.Chance(25) ? 2 : 1, rng.Chance(50) ? s.processes : 1);
   for (int i = 0; i < routes; ++i) {
     PlannedRoute r;
-    r.process = s.processes - 1;
+    r.process = s.processes - 1 - i % s.processes;
     r.config.name = absl::StrCat("r", i);
     r.config.from = "q";
     r.config.to = "out";
@@ -123,7 +132,12 @@ void DrawTraffic(Rng& rng, Scenario& s) {
 
 void DrawMoves(Rng& rng, Scenario& s) {
   MoveConfig& move = s.config.move;
-  move.when_dead = rng.Chance(80) ? WhenDead::kHold : WhenDead::kProceed;
+  // Known, and not mended (docs/move.md): one process goes on without what is
+  // left, and others don't.
+  const bool may_proceed = s.processes == 1;
+  if (!may_proceed) s.config.queues["q"].retain = absl::ZeroDuration();
+  move.when_dead =
+      rng.Chance(80) || !may_proceed ? WhenDead::kHold : WhenDead::kProceed;
   move.dead_after = absl::Seconds(rng.Between(2, 10));
   move.fence_timeout = absl::Milliseconds(rng.Between(200, 5000));
   // Longer than a broker holds back what it has accepted, or a lock of nobody's
@@ -173,7 +187,7 @@ void DrawMoves(Rng& rng, Scenario& s) {
 // How likely each is drawn, in the order of FaultKind.
 // Those of a state file are DrawState's.
 constexpr std::array<int, kFaultKinds> kWeights = {
-    30, 8, 8, 8, 6, 8, 6, 4, 8, 8, 8, 2, 8, 8, 4, 4, 0, 0, 0};
+    30, 8, 8, 8, 6, 8, 6, 4, 8, 8, 8, 2, 8, 8, 4, 4, 0, 0, 0, 0};
 
 void DrawFaults(Rng& rng, Scenario& s) {
   s.faults_end = kFaultsEnd;
@@ -228,6 +242,7 @@ void DrawState(Rng& rng, Scenario& s) {
     AddStateFault(rng, s, FaultKind::kKillInWrite);
   }
   if (rng.Chance(20)) AddStateFault(rng, s, FaultKind::kFillDisk);
+  if (rng.Chance(20)) AddStateFault(rng, s, FaultKind::kFailDisk);
   if (!keeps) AddStateFault(rng, s, FaultKind::kRemember);
   QueueConfig& q = s.config.queues["q"];
   if (rng.Chance(25)) q.retain = absl::Minutes(rng.Between(1, 30));
@@ -235,6 +250,16 @@ void DrawState(Rng& rng, Scenario& s) {
   if (rng.Chance(50)) {
     q.spool = rng.Between(absl::Milliseconds(50),
                           absl::Milliseconds(rng.Chance(50) ? 300 : 3000));
+  }
+}
+
+void DrawPrefilled(Rng& rng, Scenario& s) {
+  for (const BrokerTraits& broker : s.brokers) {
+    const bool is_used =
+        broker.name == s.config.queues["q"].broker ||
+        std::any_of(s.moves.begin(), s.moves.end(),
+                    [&](const PlannedMove& m) { return m.to == broker.name; });
+    s.prefilled.push_back(is_used && rng.Chance(10) ? rng.Between(1, 10) : 0);
   }
 }
 
@@ -251,7 +276,7 @@ std::string_view FaultName(FaultKind kind) {
       "cut",        "busy",          "mute",      "late",        "hoard",
       "surface",    "doubtful",      "refuse",    "close-links", "pause",
       "die",        "die-with-data", "rebalance", "stall",       "kill",
-      "clock-jump", "kill-in-write", "fill-disk", "remember"};
+      "clock-jump", "kill-in-write", "fill-disk", "fail-disk",   "remember"};
   return kNames.at(static_cast<size_t>(kind));
 }
 
@@ -269,6 +294,7 @@ Scenario DrawScenario(uint64_t seed) {
   Rng state = rng.Fork();
   DrawState(state, s);
   DrawMoves(moves, s);
+  DrawPrefilled(moves, s);
   return s;
 }
 

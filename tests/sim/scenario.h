@@ -35,9 +35,10 @@ enum class FaultKind : uint8_t {
   // Of a state file.
   kKillInWrite,  // a process ends in the middle of a write
   kFillDisk,
+  kFailDisk,
   kRemember,  // a copy is made, for a later kill
 };
-inline constexpr int kFaultKinds = 19;
+inline constexpr int kFaultKinds = 20;
 std::string_view FaultName(FaultKind kind);
 
 // What a process that was killed finds when it starts again.
@@ -86,12 +87,15 @@ struct Scenario {
   uint64_t seed = 0;
   std::vector<BrokerTraits> brokers;  // the last is the sink
   int processes = 1;
+  std::vector<absl::Duration> begins;  // of each process
+  bool is_late = false;    // processes hear of a new config one after the other
   bool has_state = false;  // processes have state files
   Config config;
   BusOptions bus;
   std::vector<PlannedProducer> producers;
   std::vector<PlannedRoute> routes;
   std::vector<PlannedMove> moves;
+  std::vector<int> prefilled;  // messages that each broker's queue begins with
   std::vector<Fault> faults;
   absl::Duration faults_end;  // all is well from here on
   int messages = 0;

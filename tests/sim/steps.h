@@ -41,6 +41,9 @@ class MoveSteps {
     std::set<uint64_t> proved;
   };
 
+  // By this process or another one.
+  bool WasProved(uint64_t generation) const;
+
   Ledger* const ledger_;
   std::set<std::string, std::less<>> silent_;
   std::map<int, Known> known_;

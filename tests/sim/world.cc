@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/entropy.h"
 #include "tests/sim/checks.h"
 
@@ -24,7 +25,8 @@ World::World(Scenario scenario)
     : scenario_(std::move(scenario)),
       config_(scenario_.config),
       ledger_(&timeline_),
-      rng_(scenario_.seed ^ 0x5eed) {
+      rng_(scenario_.seed ^ 0x5eed),
+      network_(&timeline_, rng_.Fork()) {
   RegisterSimDriver();
   SeedEntropy(rng_.Next() | 1);
   for (const BrokerTraits& traits : scenario_.brokers) {
@@ -51,6 +53,25 @@ World::~World() {
   movings_.clear();
   for (const auto& process : processes_) process->Kill(Restart::kNothing);
   SeedEntropy(0);
+}
+
+void World::Prefill() {
+  for (size_t i = 0; i < brokers_.size(); ++i) {
+    for (int n = 0; n < scenario_.prefilled[i]; ++n) {
+      Life life;
+      life.producer = -1;
+      const int number = ledger_.NewMessage(std::move(life));
+      Life& l = ledger_.life(number);
+      l.body = Ledger::BodyOf(number, n);
+      // Not everybody's ids are unique. (A sink that drops what has the same id
+      // is right to do so.)
+      const bool is_unique = scenario_.brokers.back().drops_duplicates;
+      l.id = absl::StrCat("theirs-", is_unique ? number : n % 4);
+      Message message(l.body);
+      message.set_id(l.id);
+      brokers_[i]->Prefill("q", std::move(message), number);
+    }
+  }
 }
 
 void World::Begin(int process) {
@@ -112,7 +133,15 @@ bool World::IsQuiet() const {
 }
 
 void World::Run() {
-  for (int i = 0; i < scenario_.processes; ++i) Begin(i);
+  Prefill();
+  for (int i = 0; i < scenario_.processes; ++i) {
+    const absl::Duration at = scenario_.begins[static_cast<size_t>(i)];
+    if (at == absl::ZeroDuration()) {
+      Begin(i);
+    } else {
+      timeline_.After(at, [this, i] { Begin(i); });
+    }
+  }
   Step(start_ + scenario_.faults_end);
   EndFaults();
   const absl::Time last = timeline_.now() + kPatience;

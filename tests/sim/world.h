@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/sim/ledger.h"
+#include "tests/sim/network.h"
 #include "tests/sim/process.h"
 #include "tests/sim/producer.h"
 #include "tests/sim/scenario.h"
@@ -50,6 +51,8 @@ class World {
   }
 
  private:
+  // Messages that were there before all of this: others' in their time.
+  void Prefill();
   void Begin(int process);
   void Kill(int process, Restart restart, absl::Duration length);
   void Plan(const Fault& fault);
@@ -58,9 +61,10 @@ class World {
   void DoToProcess(const Fault& fault, int number);
   void EndFaults();
   void PlanMoves();
-  // An operator: has every process apply the config, again where it was
-  // refused, until all are where it says.
+  // An operator: has every process apply the config, sooner or later, again
+  // where it was refused, until all are where it says.
   void ApplyConfig();
+  void ApplyConfigAt(int process);
   void Step(absl::Time until);
   bool IsQuiet() const;
 
@@ -71,6 +75,7 @@ class World {
   Ledger ledger_;
   MoveSteps steps_{&ledger_};
   Rng rng_;
+  SimNetwork network_;
   std::vector<std::unique_ptr<SimBroker>> brokers_;
   Process::Brokers by_name_;
   std::vector<std::unique_ptr<Process>> processes_;

@@ -54,9 +54,9 @@ struct FaultVfs::State {
   }
 
   mutable std::mutex mu;
-  std::string name;
+  std::string name;    // of a VFS of its own
+  std::string folder;  // or of which it has the files
   sqlite3_vfs vfs{};
-  sqlite3_vfs* below = nullptr;
   std::map<std::string, Tracked> files;
   int64_t changes = 0;
   int64_t syncs = 0;
@@ -207,19 +207,47 @@ const sqlite3_io_methods kMethods = {1,
                                      nullptr,
                                      nullptr};
 
-State* StateOf(sqlite3_vfs* vfs) { return static_cast<State*>(vfs->pAppData); }
+// SQLite's own.
+sqlite3_vfs* Below() {
+  static sqlite3_vfs* const below = sqlite3_vfs_find(nullptr);
+  return below;
+}
+
+// Those that have the files of a folder, and the VFS that finds them.
+struct Folders {
+  std::mutex mu;
+  std::vector<State*> states;
+  sqlite3_vfs vfs{};
+};
+
+Folders& AllFolders() {
+  static Folders folders;
+  return folders;
+}
+
+State* StateOf(sqlite3_vfs* vfs, const char* path) {
+  if (vfs->pAppData != nullptr) return static_cast<State*>(vfs->pAppData);
+  const std::lock_guard<std::mutex> lock(AllFolders().mu);
+  for (State* state : AllFolders().states) {
+    const std::string& folder = state->folder;
+    if (path != nullptr &&
+        std::strncmp(path, folder.c_str(), folder.size()) == 0)
+      return state;
+  }
+  return nullptr;
+}
 
 int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
          int* out) {
-  State* state = StateOf(vfs);
+  State* state = StateOf(vfs, path);
   File* of = Of(file);
   *of = {};
+  if (state == nullptr) return SQLITE_CANTOPEN;
   const std::lock_guard<std::mutex> lock(state->mu);
   if (state->off) return SQLITE_CANTOPEN;
   of->state = state;
   of->below = reinterpret_cast<sqlite3_file*>(of + 1);
-  const int code =
-      state->below->xOpen(state->below, path, of->below, flags, out);
+  const int code = Below()->xOpen(Below(), path, of->below, flags, out);
   if (code != SQLITE_OK) return code;
   const auto [it, fresh] =
       state->files.try_emplace(path == nullptr ? "" : path);
@@ -230,7 +258,8 @@ int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
 }
 
 int Delete(sqlite3_vfs* vfs, const char* path, int sync) {
-  State* state = StateOf(vfs);
+  State* state = StateOf(vfs, path);
+  if (state == nullptr) return SQLITE_IOERR_DELETE;
   const std::lock_guard<std::mutex> lock(state->mu);
   if (!state->Change()) return SQLITE_IOERR_DELETE;
   const auto it = state->files.find(path);
@@ -238,32 +267,31 @@ int Delete(sqlite3_vfs* vfs, const char* path, int sync) {
     it->second.durable.clear();
     it->second.pending.clear();
   }
-  return state->below->xDelete(state->below, path, sync);
+  return Below()->xDelete(Below(), path, sync);
 }
 
-int Access(sqlite3_vfs* vfs, const char* path, int flags, int* out) {
-  return StateOf(vfs)->below->xAccess(StateOf(vfs)->below, path, flags, out);
+int Access(sqlite3_vfs*, const char* path, int flags, int* out) {
+  return Below()->xAccess(Below(), path, flags, out);
 }
 
-int FullPath(sqlite3_vfs* vfs, const char* path, int size, char* out) {
-  return StateOf(vfs)->below->xFullPathname(StateOf(vfs)->below, path, size,
-                                            out);
+int FullPath(sqlite3_vfs*, const char* path, int size, char* out) {
+  return Below()->xFullPathname(Below(), path, size, out);
 }
 
-int Randomness(sqlite3_vfs* vfs, int size, char* out) {
-  return StateOf(vfs)->below->xRandomness(StateOf(vfs)->below, size, out);
+int Randomness(sqlite3_vfs*, int size, char* out) {
+  return Below()->xRandomness(Below(), size, out);
 }
 
-int Sleep(sqlite3_vfs* vfs, int microseconds) {
-  return StateOf(vfs)->below->xSleep(StateOf(vfs)->below, microseconds);
+int Sleep(sqlite3_vfs*, int microseconds) {
+  return Below()->xSleep(Below(), microseconds);
 }
 
-int CurrentTime(sqlite3_vfs* vfs, double* out) {
-  return StateOf(vfs)->below->xCurrentTime(StateOf(vfs)->below, out);
+int CurrentTime(sqlite3_vfs*, double* out) {
+  return Below()->xCurrentTime(Below(), out);
 }
 
-int LastError(sqlite3_vfs* vfs, int size, char* out) {
-  return StateOf(vfs)->below->xGetLastError(StateOf(vfs)->below, size, out);
+int LastError(sqlite3_vfs*, int size, char* out) {
+  return Below()->xGetLastError(Below(), size, out);
 }
 
 // The part of a write that reaches the disk: some of its sectors.
@@ -284,31 +312,53 @@ void ApplyTorn(const Write& write, std::mt19937_64* random, std::string* to) {
   }
 }
 
-}  // namespace
-
-FaultVfs::FaultVfs(Use use) : state_(std::make_unique<State>()) {
-  static std::atomic<int> made{0};
-  state_->name = fmt::format("tieline-fault-{}", ++made);
-  state_->below = sqlite3_vfs_find(nullptr);
-  state_->vfs = *state_->below;
-  sqlite3_vfs& vfs = state_->vfs;
-  vfs.iVersion = 1;
-  vfs.szOsFile = static_cast<int>(sizeof(File)) + state_->below->szOsFile;
-  vfs.pNext = nullptr;
-  vfs.zName = state_->name.c_str();
-  vfs.pAppData = state_.get();
-  vfs.xOpen = Open;
-  vfs.xDelete = Delete;
-  vfs.xAccess = Access;
-  vfs.xFullPathname = FullPath;
-  vfs.xRandomness = Randomness;
-  vfs.xSleep = Sleep;
-  vfs.xCurrentTime = CurrentTime;
-  vfs.xGetLastError = LastError;
-  sqlite3_vfs_register(&vfs, use == Use::kForAll ? 1 : 0);
+// Registers a VFS of this name; `state`: whose, or null for the folders'.
+void Register(sqlite3_vfs* vfs, const char* name, State* state) {
+  *vfs = *Below();
+  vfs->iVersion = 1;
+  vfs->szOsFile = static_cast<int>(sizeof(File)) + Below()->szOsFile;
+  vfs->pNext = nullptr;
+  vfs->zName = name;
+  vfs->pAppData = state;
+  vfs->xOpen = Open;
+  vfs->xDelete = Delete;
+  vfs->xAccess = Access;
+  vfs->xFullPathname = FullPath;
+  vfs->xRandomness = Randomness;
+  vfs->xSleep = Sleep;
+  vfs->xCurrentTime = CurrentTime;
+  vfs->xGetLastError = LastError;
+  sqlite3_vfs_register(vfs, state == nullptr ? 1 : 0);
 }
 
-FaultVfs::~FaultVfs() { sqlite3_vfs_unregister(&state_->vfs); }
+}  // namespace
+
+FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {
+  static std::atomic<int> made{0};
+  state_->name = fmt::format("tieline-fault-{}", ++made);
+  Register(&state_->vfs, state_->name.c_str(), state_.get());
+}
+
+FaultVfs::FaultVfs(const std::string& folder)
+    : state_(std::make_unique<State>()) {
+  state_->folder = folder + "/";
+  Below();
+  const std::lock_guard<std::mutex> lock(AllFolders().mu);
+  if (AllFolders().states.empty()) {
+    Register(&AllFolders().vfs, "tieline-fault-folders", nullptr);
+  }
+  AllFolders().states.push_back(state_.get());
+}
+
+FaultVfs::~FaultVfs() {
+  if (state_->folder.empty()) {
+    sqlite3_vfs_unregister(&state_->vfs);
+    return;
+  }
+  const std::lock_guard<std::mutex> lock(AllFolders().mu);
+  std::erase(AllFolders().states, state_.get());
+  if (AllFolders().states.empty()) sqlite3_vfs_unregister(&AllFolders().vfs);
+}
 
 const std::string& FaultVfs::name() const { return state_->name; }
 

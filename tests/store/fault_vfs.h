@@ -19,9 +19,11 @@ namespace tieline::testing {
 
 class FaultVfs {
  public:
-  // For files that are opened by its name, or for all.
-  enum class Use : uint8_t { kByName, kForAll };
-  explicit FaultVfs(Use use = Use::kByName);
+  // For files that are opened by its name.
+  FaultVfs();
+  // For those of `folder`, as long as it lives: SQLite opens every other file
+  // by such a VFS, or not at all.
+  explicit FaultVfs(const std::string& folder);
   // No file may be open.
   ~FaultVfs();
   FaultVfs(const FaultVfs&) = delete;

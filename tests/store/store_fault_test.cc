@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "fmt/format.h"
 #include "lib/store/store.h"
@@ -43,6 +44,63 @@ TEST_CASE("after a failed sync nothing is acknowledged until it is reopened") {
   const auto store = OpenStore(options);
   CHECK(Drain(store.get(), QueueOf(store.get(), "q")) ==
         std::vector<std::string>{"kept", "later"});
+}
+
+TEST_CASE("a store whose disk failed is opened again when it is time") {
+  const TempFolder folder;
+  FaultVfs vfs;
+  ManualClock clock;
+  StoreOptions options = SmallStore(folder.File("s.db"));
+  options.vfs = vfs.name();
+  options.clock = &clock;
+  options.reopen_every = absl::Seconds(1);
+  int woken = 0;
+  options.on_work = [&woken] { ++woken; };
+  const auto store = OpenStore(options);
+  const QueueId queue = QueueOf(store.get(), "q");
+  CHECK(store->NextRun() == absl::InfiniteFuture());
+  REQUIRE(AppendOne(store.get(), queue, "kept").ok());
+  vfs.FailSyncs(true);
+  CHECK(absl::IsUnavailable(AppendOne(store.get(), queue, "failed")));
+  CHECK(store->NextRun() == clock.Steady() + absl::Seconds(1));
+  const int before = woken;
+  CHECK(absl::IsUnavailable(AppendOne(store.get(), queue, "refused")));
+  CHECK(woken > before);
+  // It still fails, and is tried again.
+  clock.Advance(absl::Seconds(1));
+  store->RunOnce();
+  CHECK_FALSE(store->state().failure.ok());
+  CHECK(store->NextRun() == clock.Steady() + absl::Seconds(1));
+  vfs.FailSyncs(false);
+  clock.Advance(absl::Milliseconds(999));
+  store->RunOnce();
+  CHECK_FALSE(store->state().failure.ok());
+  clock.Advance(absl::Milliseconds(1));
+  store->RunOnce();
+  CHECK(store->state().failure.ok());
+  CHECK(store->NextRun() == absl::InfiniteFuture());
+  CHECK(AppendOne(store.get(), queue, "later").ok());
+  CHECK(Drain(store.get(), queue) == std::vector<std::string>{"kept", "later"});
+}
+
+TEST_CASE("a store's own thread opens it again") {
+  const TempFolder folder;
+  FaultVfs vfs;
+  StoreOptions options = SmallStore(folder.File("s.db"));
+  options.vfs = vfs.name();
+  options.drive = StoreDrive::kThread;
+  options.reopen_every = absl::Milliseconds(5);
+  const auto store = OpenStore(options);
+  const QueueId queue = QueueOf(store.get(), "q");
+  vfs.FailSyncs(true);
+  CHECK(absl::IsUnavailable(AppendOne(store.get(), queue, "failed")));
+  vfs.FailSyncs(false);
+  const absl::Time until = absl::Now() + absl::Seconds(30);
+  while (!store->state().failure.ok() && absl::Now() < until) {
+    std::this_thread::yield();
+  }
+  CHECK(AppendOne(store.get(), queue, "later").ok());
+  CHECK(Drain(store.get(), queue) == std::vector<std::string>{"later"});
 }
 
 TEST_CASE("a batch whose sync failed is not there, though nothing was cut") {
