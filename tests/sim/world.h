@@ -64,7 +64,7 @@ class World {
   // An operator: has every process apply the config, sooner or later, again
   // where it was refused, until all are where it says.
   void ApplyConfig();
-  void ApplyConfigAt(int process);
+  void ApplyConfigAt(int number);
   void Step(absl::Time until);
   bool IsQuiet() const;
 
