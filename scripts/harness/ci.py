@@ -92,6 +92,12 @@ def test(stage, environment):
     stage.counted("scripts/test", ["scripts/test"], environment)
 
 
+def simulate(stage, environment):
+    stage.counted("scripts/accept --short sim",
+                  ["scripts/accept", "--short", "--no-keep", "sim"],
+                  environment)
+
+
 def sanitize(preset):
     def run(stage, environment):
         stage.counted(preset, ["scripts/test", "--preset", preset, "--fast",
@@ -159,13 +165,13 @@ def bench(stage, _):
 
 # These use real brokers, started once for all of them.
 WITH_BROKERS = {"test", "asan", "tsan", "accept"}
-STAGES = {"style": style, "lint": lint, "test": test, "asan": sanitize("asan"),
-          "tsan": sanitize("tsan"), "fuzz": fuzz, "accept": accept,
-          "bench": bench}
+STAGES = {"style": style, "lint": lint, "test": test, "sim": simulate,
+          "asan": sanitize("asan"), "tsan": sanitize("tsan"), "fuzz": fuzz,
+          "accept": accept, "bench": bench}
 
 # The others are run by name: `style` is a part of `lint`, and the rest take
 # longer than a change may wait.
-DEFAULT = ["lint", "test", "asan", "tsan", "fuzz"]
+DEFAULT = ["lint", "test", "sim", "asan", "tsan", "fuzz"]
 
 
 def run_stage(name, environment):
