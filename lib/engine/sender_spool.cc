@@ -82,7 +82,11 @@ void SenderSpool::Pump(absl::Time now, bool may_submit) {
   WorkReplay();
   const bool may_read = begun_.empty() && may_submit && in_doubt_.empty();
   if (may_read) Read();
-  if (replay_ && !closed_ && IsReplayed()) EndReplay();
+  if (replay_ && !closed_ && IsReplayed()) {
+    EndReplay();
+    // What waited for that: no outcome may be left that would bring us here.
+    if (may_read) Read();
+  }
   claim_->SetAhead(IsAhead());
   if (retainer_ != nullptr) WakeAt(retainer_->Next());
   if (!spooling_) {

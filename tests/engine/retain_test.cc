@@ -216,6 +216,34 @@ TEST_CASE("a process that ends while it sends again goes on when it is back") {
   CHECK(rig.brokers["b"]->Inspect("q")->depth() == 12);
 }
 
+TEST_CASE(
+    "what is spooled behind a replay that sends nothing is sent after it") {
+  RetainRig rig;
+  rig.config.queues["q"].spool = SpoolRig::kAfter;
+  rig.Open();
+  auto sender = rig.OpenSender();
+  SendNumbers(*sender, 0, 3);
+  CHECK(rig.Retains(3));
+  sender.reset();
+  rig.bus.reset();
+  {
+    // An earlier one that was not noted as ended: of generations before these.
+    StoreOptions options;
+    options.path = rig.config.state_file;
+    auto store = *Store::Open(options);
+    StoreBatch batch;
+    batch.Append(*store->AddQueue("q replays 1"), 0, "0 in order");
+    REQUIRE(store->Commit(std::move(batch)).ok());
+  }
+  rig.Down("a");
+  rig.Open();
+  sender = rig.OpenSender();
+  REQUIRE(sender->Send(Keyed("k", "3")).state == SendState::kSpooled);
+  rig.Up("a");
+  CHECK(rig.IsEmpty());
+  CHECK(rig.brokers["a"]->Inspect("q")->depth() == 4);
+}
+
 TEST_CASE("retained messages make room for newer ones, and for the spool") {
   RetainRig rig;
   rig.config.spool_bytes = uint64_t{1} << 20;

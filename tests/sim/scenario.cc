@@ -163,6 +163,11 @@ void DrawMoves(Rng& rng, Scenario& s) {
     at += rng.Between(absl::Milliseconds(1), absl::Seconds(6));
   }
   const bool comes_back = s.moves.back().to == "a";
+  if (comes_back) {
+    // Known: a place that was given up is not told from a fresh one.
+    move.when_dead = WhenDead::kHold;
+    s.config.queues["q"].retain = absl::ZeroDuration();
+  }
   // What it has and does not say, or will have after it was listened to, would
   // stay there.
   const bool tells =
