@@ -92,10 +92,9 @@ def test(stage, environment):
     stage.counted("scripts/test", ["scripts/test"], environment)
 
 
-def simulate(stage, environment):
-    stage.counted("scripts/accept --short sim",
-                  ["scripts/accept", "--short", "--no-keep", "sim"],
-                  environment)
+def simulate(stage, _):
+    code, _ = stage.run(["scripts/accept", "--short", "--no-keep", "sim"])
+    stage.case("scripts/accept --short sim", code == 0)
 
 
 def sanitize(preset):
