@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <span>
@@ -30,6 +31,26 @@ struct RetainRig : SpoolRig {
   bool Retains(uint64_t count) const {
     return Eventually([&] { return Metrics().retained == count; });
   }
+};
+
+// With a spool that has room for a hundred of its messages.
+struct SmallRetainRig : RetainRig {
+  SmallRetainRig() {
+    config.spool_bytes = uint64_t{1} << 20;
+    config.queues["q"].spool = SpoolRig::kAfter;
+    Open();
+    sender = OpenSender();
+  }
+  // Half of the bound, in messages of this size, and what is on its way.
+  bool RetainsHalf() const {
+    return Eventually([&] {
+      const uint64_t kept = Metrics().retained;
+      return kept >= 20 && kept <= 60;
+    });
+  }
+
+  const std::string body = std::string(10'000, 'x');
+  std::unique_ptr<Sender> sender;
 };
 
 // Of one key; a broker has to accept each.
@@ -245,46 +266,29 @@ TEST_CASE(
 }
 
 TEST_CASE("retained messages make room for newer ones, and for the spool") {
-  RetainRig rig;
-  rig.config.spool_bytes = uint64_t{1} << 20;
-  rig.config.queues["q"].spool = SpoolRig::kAfter;
-  rig.Open();
-  auto sender = rig.OpenSender();
-  const std::string body(10'000, 'x');
+  SmallRetainRig rig;
   for (int i = 0; i < 300; ++i) {
-    REQUIRE(sender->Send(Keyed("k", body)).ok());
+    REQUIRE(rig.sender->Send(Keyed("k", rig.body)).ok());
   }
-  // Half of the bound, in messages of this size, and what is on its way.
-  CHECK(Eventually([&] {
-    const uint64_t kept = rig.Metrics().retained;
-    return kept >= 20 && kept <= 60;
-  }));
+  CHECK(rig.RetainsHalf());
   rig.Down("a");
   for (int i = 0; i < 30; ++i) {
-    const SendResult result = sender->Send(Keyed("k", body));
+    const SendResult result = rig.sender->Send(Keyed("k", rig.body));
     INFO(i << ": " << result.status << "; " << rig.Metrics().retained);
     REQUIRE(result.state == SendState::kSpooled);
   }
 }
 
 TEST_CASE("what is retained stays within its bound after a burst beyond it") {
-  RetainRig rig;
-  rig.config.spool_bytes = uint64_t{1} << 20;
-  rig.config.queues["q"].spool = SpoolRig::kAfter;
-  rig.Open();
-  auto sender = rig.OpenSender();
-  const std::string body(10'000, 'x');
+  SmallRetainRig rig;
   std::vector<Message> burst;
-  for (int i = 0; i < 300; ++i) burst.push_back(Keyed("k", body));
-  for (const SendResult& result : sender->SendBatch(std::move(burst))) {
+  for (int i = 0; i < 300; ++i) burst.push_back(Keyed("k", rig.body));
+  for (const SendResult& result : rig.sender->SendBatch(std::move(burst))) {
     REQUIRE(result.ok());
   }
-  CHECK(Eventually([&] {
-    const uint64_t kept = rig.Metrics().retained;
-    return kept >= 20 && kept <= 60;
-  }));
+  CHECK(rig.RetainsHalf());
   rig.Down("a");
-  REQUIRE(sender->Send(Keyed("k", body)).state == SendState::kSpooled);
+  REQUIRE(rig.sender->Send(Keyed("k", rig.body)).state == SendState::kSpooled);
 }
 
 TEST_CASE("a route's destination dies: what it had is sent again") {

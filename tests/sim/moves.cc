@@ -19,12 +19,6 @@ void World::PlanMoves() {
       ledger_.MayBeLateFrom(broker.place);
     }
   }
-  // Who waits for a member that is silent may give up any place.
-  if (proceeds && scenario_.processes > 1) {
-    for (const BrokerTraits& broker : scenario_.brokers) {
-      steps_.MayGiveUp(broker.name);
-    }
-  }
   for (const Fault& fault : scenario_.faults) {
     const bool silences =
         fault.kind == FaultKind::kCut || fault.kind == FaultKind::kMute ||

@@ -78,8 +78,6 @@ void MoveSteps::OnLog(int process, std::string_view line) {
     if (!silent_.contains(FieldOf(line, "broker"))) {
       ledger_->Violate(5, -1, absl::StrCat("given up without a word", of));
     }
-    // Another one that asks is told that it is drained.
-    known.proved.insert(generation);
     ledger_->OnDrained(generation);
   }
 }
